@@ -1,0 +1,1 @@
+"""Trunkline: one product for both halves of a telecom operator."""

@@ -1,0 +1,1 @@
+"""The composition root: settings, wiring, HTTP, worker, command line, migrations."""

@@ -1,0 +1,1 @@
+"""The one linear chain of migrations: forward-only, small, with lock time-outs."""

@@ -1,0 +1,23 @@
+"""Moving the installation's clock, for demo and tests: stored once, heard by every process."""
+
+from datetime import datetime
+
+from trunkline.kernel.clock import Clock
+from trunkline.kernel.context import Context
+from trunkline.kernel.db.database import CLOCK_CHANNEL
+from trunkline.kernel.db.unit_of_work import AuditEntry, UnitOfWork
+
+
+async def move_clock(uow: UnitOfWork, clock: Clock, target: datetime, context: Context) -> datetime:
+    """Make `target` the present for all processes and return it. Raises Invalid when it lies in the past.
+
+    This process's clock moves when the transaction commits; the others follow the notification within milliseconds.
+    """
+    await uow.fetch_value("select clock_offset from kernel.clock for update")
+    before = clock.now()
+    offset = clock.offset_for(target)
+    await uow.execute("update kernel.clock set clock_offset = $1", offset)
+    await uow.execute("select pg_notify($1, $2)", CLOCK_CHANNEL, str(offset.total_seconds()))
+    uow.audit(AuditEntry.of(context, "move", "clock", "clock", before={"now": before}, after={"now": target}))
+    uow.after_commit(lambda: clock.set_offset(offset))
+    return target

@@ -1,0 +1,1 @@
+"""Events: written with the change (outbox), relayed after it, consumed once (inbox)."""
