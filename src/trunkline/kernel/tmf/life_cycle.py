@@ -1,0 +1,56 @@
+"""Life cycles: explicit tables of allowed moves, with the states' TMF names."""
+
+from collections.abc import Mapping, Set
+
+import msgspec
+
+from trunkline.kernel.errors import Conflict, Invalid
+
+
+class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
+    """The states of a resource and the moves between them.
+
+    initial    the state of a new resource when its creator names none
+    moves      state → states that may follow; a state that is not a key is terminal
+    attribute  the document's attribute that holds the state
+    entry      further states in which a resource may be created (an import, an inventory taken over)
+    """
+
+    initial: str
+    moves: Mapping[str, Set[str]]
+    attribute: str = "state"
+    entry: Set[str] = frozenset()
+
+    @property
+    def states(self) -> frozenset[str]:
+        """All states, terminal ones included."""
+        return frozenset(self.moves).union(*self.moves.values(), {self.initial}, self.entry)
+
+    def check_entry(self, state: str) -> None:
+        """Raise Invalid when a resource may not be created in this state."""
+        allowed = {self.initial, *self.entry}
+        if state not in allowed:
+            raise Invalid(
+                "illegalState" if state in self.states else "unknownState",
+                f"A new resource cannot start as {state!r}.",
+                path=f"$.{self.attribute}",
+                allowed=sorted(allowed),
+            )
+
+    def check_move(self, resource: str, id_: str, before: str, after: str) -> None:
+        """Raise Invalid for an unknown state and Conflict for a move that the table does not allow."""
+        path = f"$.{self.attribute}"
+        if after not in self.states:
+            raise Invalid(
+                "unknownState", f"{after!r} is not a state of {resource}.", path=path, allowed=sorted(self.states)
+            )
+        allowed = sorted(self.moves.get(before, frozenset()))
+        if after not in allowed:
+            follow = f"may follow: {', '.join(allowed)}" if allowed else "nothing may follow: the state is final"
+            raise Conflict(
+                "illegalMove",
+                f"{resource} cannot go from {before} to {after}.",
+                message=f"{resource} {id_} is {before}; from it {follow}. Nothing was changed.",
+                path=path,
+                allowed=allowed,
+            )

@@ -1,0 +1,128 @@
+"""OpenAPI 3.1, emitted from what is registered: the document says just what the server does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from trunkline.kernel.tmf.resource import Resource
+from trunkline.kernel.tmf.schema import json_schema
+from trunkline.kernel.web import Endpoint
+
+_ERROR = {
+    "type": "object",
+    "required": ["code", "reason", "@type"],
+    "properties": {
+        name: {"type": "string"} for name in ("code", "reason", "message", "status", "@type", "path", "hint", "correlationId")
+    }
+    | {"allowed": {"type": "array", "items": {"type": "string"}}},
+}
+_ERROR_CODES = ("400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429", "500", "501", "503")
+_LIST_PARAMETERS = (
+    ("fields", "string", "Attributes to return, by comma; `none` for the identity alone"),
+    ("offset", "integer", "How many records to pass over"),
+    ("limit", "integer", "How many records to return"),
+    ("sort", "string", "Attributes to sort by, by comma; a minus sorts downwards"),
+    ("after", "string", "Cursor of the last record of the page before"),
+    ("before", "string", "Cursor of the first record of the page after"),
+)
+
+
+def openapi(title: str, version: str, resources: Sequence[Resource[Any]], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of these endpoints; `resources` give the schemas of the record endpoints among them."""
+    schemas: dict[str, Any] = {"Error": _ERROR}
+    by_path: dict[str, Resource[Any]] = {}
+    for resource in resources:
+        schemas |= json_schema(resource.entity)
+        by_path[resource.base_path] = by_path[f"{resource.base_path}/{{id}}"] = resource
+    paths: dict[str, Any] = {}
+    for endpoint in endpoints:
+        operation = _operation(endpoint, by_path.get(endpoint.path), schemas)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}},
+        },
+        "security": [{"bearer": []}, {"basic": []}],
+    }
+
+
+def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "operationId": _operation_id(endpoint),
+        "tags": list(endpoint.tags),
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _placeholders(endpoint.path)
+        ],
+        "responses": {code: _json_of("Error") for code in _ERROR_CODES},
+    }
+    if endpoint.public:
+        operation["security"] = []
+    if resource is None:
+        _plain(endpoint, operation, schemas)
+    else:
+        _record(endpoint, resource, operation)
+    return operation
+
+
+def _plain(endpoint: Endpoint, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    if endpoint.request is not None:
+        schemas |= json_schema(endpoint.request)
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{endpoint.request.__name__}"}}}
+        operation["requestBody"] = {"required": True, "content": content}
+    success: dict[str, Any] = {"description": "Done"}
+    if endpoint.response is not None:
+        schemas |= json_schema(endpoint.response)
+        success = _json_of(endpoint.response.__name__)
+    for code in ("200", "201", "202", "204"):
+        operation["responses"][code] = success if code != "204" else {"description": "Done"}
+
+
+def _record(endpoint: Endpoint, resource: Resource[Any], operation: dict[str, Any]) -> None:
+    name = resource.entity.__name__
+    one = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+    responses = operation["responses"]
+    if endpoint.method == "POST":
+        required = [path for path in resource.info.required if "." not in path and "[" not in path]
+        body = {"allOf": [one["schema"], {"type": "object", "required": required}]} if required else one["schema"]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        responses["201"] = {"description": "Created", "content": {"application/json": one}}
+    elif endpoint.method == "PATCH":
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": one, "application/merge-patch+json": one}
+            | {"application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+        }
+        responses["200"] = {"description": "Changed", "content": {"application/json": one}}
+    elif endpoint.method == "DELETE":
+        responses["204"] = {"description": "Deleted"}
+    elif endpoint.path.endswith("}"):
+        responses["200"] = {"description": "Found", "content": {"application/json": one}}
+        responses["304"] = {"description": "Not changed since the given ETag"}
+        operation["parameters"] += [_query("fields", "string", _LIST_PARAMETERS[0][2]), _query("asOf", "string", "Past instant")]
+    else:
+        many = {"application/json": {"schema": {"type": "array", "items": one["schema"]}}}
+        responses["200"] = {"description": "All that match", "content": many}
+        responses["206"] = {"description": "One page of those that match", "content": many}
+        operation["parameters"] += [_query(*parameter) for parameter in _LIST_PARAMETERS]
+
+
+def _query(name: str, kind: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": description}
+
+
+def _json_of(schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": schema, "content": content}
+
+
+def _placeholders(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+def _operation_id(endpoint: Endpoint) -> str:
+    words = [part.strip("{}") for part in endpoint.path.split("/") if part]
+    return "_".join([endpoint.method.lower(), *words]).replace("-", "_").replace(".", "_")

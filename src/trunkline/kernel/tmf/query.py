@@ -1,0 +1,175 @@
+"""What a list request asks for: filters, sort, fields, page. Parsing and limits; no SQL (TMF630 part 1, 4.4 and 4.5)."""
+
+import base64
+import binascii
+import re
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from trunkline.kernel.errors import Invalid, Unsupported
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1000
+OFFSET_MAX = 100_000
+QUERY_LENGTH_MAX = 8_000
+CLAUSES_MAX = 30
+VALUES_MAX = 100
+REGEX_LENGTH_MAX = 100
+SORT_MAX = 5
+
+_CONTROL = frozenset({"fields", "offset", "limit", "sort", "after", "before", "filter", "asOf", "depth", "expand"})
+_CLAUSE = re.compile(
+    r"(?P<path>[@A-Za-z_][\w@.\-]*?)(?:\.(?P<suffix>eq|ne|gte|gt|lte|lt|regex))?"
+    r"(?P<sign>%3D%3D|==|!=|%21%3D|!%3D|>=|%3E=|%3E%3D|<=|%3C=|%3C%3D|=~|%3D~|=%7E|%3D%7E|\*=|%2A=|%2A%3D|>|%3E|<|%3C|=|%3D)"
+    r"(?P<value>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SIGNS = {"==": "eq", "=": "eq", "!=": "ne", ">=": "gte", "<=": "lte", ">": "gt", "<": "lt", "=~": "regex", "*=": "regex"}
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """One condition: the attribute at `path` compares by `operator` with any of `values`."""
+
+    path: str
+    operator: str
+    values: tuple[str, ...]
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A parsed list request. `paged` says that the client itself asked for a page."""
+
+    clauses: tuple[Clause, ...] = ()
+    sort: tuple[tuple[str, bool], ...] = ()
+    fields: tuple[str, ...] | None = None
+    offset: int = 0
+    limit: int = LIMIT_DEFAULT
+    paged: bool = False
+    after: str | None = None
+    before: str | None = None
+    as_of: str | None = None
+
+
+def parse(raw: str) -> Query:
+    """Parse an undecoded query string. Raises Invalid with the parameter's name as path."""
+    if len(raw) > QUERY_LENGTH_MAX:
+        raise Invalid("queryTooLong", f"A query string has at most {QUERY_LENGTH_MAX} characters.")
+    control: dict[str, str] = {}
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for part in raw.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        if unquote_plus(name) in _CONTROL:
+            control[unquote_plus(name)] = _text(value, name)
+        else:
+            path, operator, values = _clause(part)
+            grouped.setdefault((path, operator), []).extend(values)
+    if len(grouped) > CLAUSES_MAX:
+        raise Invalid("tooManyClauses", f"At most {CLAUSES_MAX} conditions in one query.")
+    clauses = tuple(Clause(path, operator, _checked(path, operator, values)) for (path, operator), values in grouped.items())
+    return _with_control(clauses, control)
+
+
+def parse_fields(raw: str | None) -> tuple[str, ...] | None:
+    """`fields=a,b.c`; None when not given or empty, () for `none`."""
+    if not raw:
+        return None
+    if raw == "none":
+        return ()
+    return tuple(field.strip() for field in raw.split(",") if field.strip())
+
+
+def cursor(id_: str) -> str:
+    """An opaque cursor that stands at a record."""
+    return base64.urlsafe_b64encode(id_.encode()).decode().rstrip("=")
+
+
+def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query:
+    for name in ("filter", "depth", "expand"):
+        if name in control:
+            raise Unsupported(
+                "notOffered", f"{name!r} is not offered here.", hint="Use attribute filters: name=value, name.gt=value."
+            )
+    sort = tuple(
+        (item.lstrip("+- "), item.startswith("-")) for item in control.get("sort", "").split(",") if item.lstrip("+- ")
+    )
+    if len(sort) > SORT_MAX:
+        raise Invalid("tooManySortKeys", f"At most {SORT_MAX} sort keys.", path="sort")
+    if sort and ("after" in control or "before" in control):
+        raise Invalid("cursorWithSort", "A cursor goes with the default order; leave out 'sort'.", path="sort")
+    return Query(
+        clauses=clauses,
+        sort=sort,
+        fields=parse_fields(control.get("fields")),
+        offset=_number(control, "offset", 0, 0, OFFSET_MAX),
+        limit=_number(control, "limit", LIMIT_DEFAULT, 0, LIMIT_MAX),
+        paged="offset" in control or "limit" in control,
+        after=_cursor(control.get("after"), "after"),
+        before=_cursor(control.get("before"), "before"),
+        as_of=control.get("asOf"),
+    )
+
+
+def _number(control: dict[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = control.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+        raise Invalid("invalidPage", f"{name} is a whole number from {low} to {high}.", path=name)
+    return int(text)
+
+
+def _cursor(text: str | None, name: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError, UnicodeDecodeError):
+        decoded = ""
+    if not decoded or "\x00" in decoded:
+        raise Invalid("invalidCursor", "That cursor was not given out here.", path=name)
+    return decoded
+
+
+def _clause(part: str) -> tuple[str, str, list[str]]:
+    match = _CLAUSE.fullmatch(part)
+    if match is None:
+        raise Invalid(
+            "malformedFilter",
+            "A filter reads attribute=value or attribute.operator=value.",
+            path=_text(part, "query")[:100],
+            allowed=("eq", "ne", "gt", "gte", "lt", "lte", "regex"),
+        )
+    path, suffix, raw_value = match["path"], match["suffix"], match["value"]
+    sign = unquote_plus(match["sign"])
+    if sign == "=" and suffix is None:
+        operator = "eq"
+    elif sign == "=":
+        operator = suffix.lower()
+    else:
+        operator = _SIGNS[sign]
+    if operator == "regex":
+        return path, operator, [_text(raw_value, path)]
+    pieces = re.split(rf";{re.escape(path)}(?:\.{operator})?=|,", raw_value)
+    return path, operator, [_text(piece, path) for piece in pieces]
+
+
+def _text(raw: str, path: str) -> str:
+    try:
+        value = unquote_plus(raw, errors="strict")
+    except UnicodeDecodeError as error:
+        raise Invalid("invalidText", "The value is not UTF-8.", path=path) from error
+    if "\x00" in value:
+        raise Invalid("invalidText", "Text cannot hold the character NUL.", path=path)
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
+
+
+def _checked(path: str, operator: str, values: list[str]) -> tuple[str, ...]:
+    if len(values) > VALUES_MAX:
+        raise Invalid("tooManyValues", f"At most {VALUES_MAX} alternatives for one attribute.", path=path)
+    if operator == "regex" and any(len(value) > REGEX_LENGTH_MAX for value in values):
+        raise Invalid("regexTooLong", f"A regular expression has at most {REGEX_LENGTH_MAX} characters.", path=path)
+    return tuple(values)

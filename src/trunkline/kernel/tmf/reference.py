@@ -1,0 +1,72 @@
+"""References between records: where they stand in a document and what must be there."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import ReadSession
+from trunkline.kernel.errors import Invalid, Unprocessable
+from trunkline.kernel.tmf.document import Document
+
+if TYPE_CHECKING:
+    from trunkline.kernel.tmf.resource import Resource
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """A place in a document that names records of the same half.
+
+    path  dotted, `[*]` for arrays: "relatedParty[*].partyOrPartyRole"
+    to    the resources one of which must hold the id
+    """
+
+    path: str
+    to: "tuple[Resource, ...]"
+
+
+def _found(document: object, steps: list[str], at: str) -> Iterator[tuple[str, Document]]:
+    if not steps:
+        if isinstance(document, dict):
+            yield at, document
+        return
+    name, many = steps[0].removesuffix("[*]"), steps[0].endswith("[*]")
+    if not isinstance(document, dict) or name not in document:
+        return
+    inner = document[name]
+    if many and isinstance(inner, list):
+        for n, item in enumerate(inner):
+            yield from _found(item, steps[1:], f"{at}.{name}[{n}]")
+    else:
+        yield from _found(inner, steps[1:], f"{at}.{name}")
+
+
+async def check_references(
+    session: ReadSession, references: tuple[Reference, ...], document: Document, context: Context
+) -> None:
+    """Raise Unprocessable, with all of them, for references to records that are not there.
+
+    An external `href` (http…) is left alone; so is an object without an id.
+    """
+    problems: list[Invalid] = []
+    for reference in references:
+        wanted: dict[str, list[str]] = {}
+        for place, item in _found(document, reference.path.split("."), "$"):
+            href = item.get("href")
+            if isinstance(href, str) and href.startswith(("http://", "https://")):
+                continue
+            if isinstance(item.get("id"), str):
+                wanted.setdefault(item["id"], []).append(f"{place}.id")
+        if not wanted:
+            continue
+        present: set[str] = set()
+        for resource in reference.to:
+            if present < wanted.keys():
+                present |= await resource.existing(session, list(wanted), context)
+        names = " or ".join(resource.name for resource in reference.to)
+        for id_ in wanted.keys() - present:
+            problems += [
+                Unprocessable("unknownReference", f"There is no {names} {id_}.", path=place) for place in wanted[id_]
+            ]
+    if problems:
+        raise Unprocessable.all_of(problems)

@@ -1,0 +1,178 @@
+"""From a parsed query to SQL: which column or index serves a condition, with every value as a parameter."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from trunkline.kernel.errors import Invalid
+from trunkline.kernel.tmf.document import encode
+from trunkline.kernel.tmf.normalise import instant_text
+from trunkline.kernel.tmf.query import Clause
+from trunkline.kernel.tmf.schema import AttributePath, attribute_type, nearest
+from trunkline.kernel.tmf.store import HotColumn
+
+_SQL = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "regex": "~"}
+_JSONPATH = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_KIND_OF_COLUMN = {
+    "text": "string",
+    "timestamptz": "datetime",
+    "date": "date",
+    "numeric": "number",
+    "bigint": "number",
+    "boolean": "boolean",
+}
+
+
+class Parameters:
+    """Collects parameters and hands out their places."""
+
+    def __init__(self, *first: Any) -> None:
+        self.values: list[Any] = list(first)
+
+    def add(self, value: Any) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+class Filters:
+    """Compiles conditions on one resource's records."""
+
+    def __init__(
+        self, entity: type[msgspec.Struct], state_attribute: str | None, hot: tuple[HotColumn, ...], index: tuple[str, ...]
+    ) -> None:
+        self._entity = entity
+        self._index = frozenset(index)
+        self._columns = {column.attribute: (column.column, _KIND_OF_COLUMN[column.type]) for column in hot}
+        self._columns["id"] = ("id", "string")
+        if state_attribute:
+            self._columns.setdefault(state_attribute, ("state", "string"))
+
+    def where(self, clauses: tuple[Clause, ...], parameters: Parameters) -> str:
+        """The condition as SQL that starts with " and", or "". Raises Invalid for unknown attributes and bad values."""
+        return "".join(f" and {self._condition(clause, parameters)}" for clause in clauses)
+
+    def order(self, sort: tuple[tuple[str, bool], ...], backwards: bool) -> str:
+        """The `order by` list; the id is always the last key, so that pages never overlap."""
+        keys = []
+        for path, descending in sort:
+            self._known(path)
+            column = self._columns.get(path)
+            if column:
+                keys.append(f"{column[0]}{' desc' if descending else ''}")
+            else:
+                steps = ",".join(path.split("."))
+                keys.append(f"doc #> '{{{steps}}}'{' desc' if descending else ''} nulls last")
+        return ", ".join([*keys, "id desc" if backwards else "id"])
+
+    def _known(self, path: str) -> AttributePath:
+        found = attribute_type(self._entity, path)
+        if found is None:
+            close = nearest(self._entity, path)
+            raise Invalid(
+                "unknownAttribute",
+                f"{path!r} is not an attribute of {self._entity.__name__}.",
+                message=f"Did you mean {close!r}?" if close else None,
+                path=path,
+            )
+        return found
+
+    def _condition(self, clause: Clause, parameters: Parameters) -> str:
+        column = self._columns.get(clause.path)
+        if column is not None:
+            return self._on_column(clause, *column, parameters)
+        if self._indexed(clause):
+            return f"tokens && {parameters.add([f'{clause.path}={value}' for value in clause.values])}::text[]"
+        return self._on_document(clause, self._known(clause.path), parameters)
+
+    def _indexed(self, clause: Clause) -> bool:
+        """Equality on a reference's id or on a named characteristic is served by the token index."""
+        if clause.operator != "eq" or "." not in clause.path or any(len(value) > 190 for value in clause.values):
+            return False
+        if clause.path in self._index:
+            return True
+        known = attribute_type(self._entity, clause.path)
+        steps = clause.path.split(".")
+        if known is not None:
+            return steps[-1] == "id" and len(steps) <= 3
+        parent = ".".join(steps[:-1])
+        return all(attribute_type(self._entity, f"{parent}.{part}") is not None for part in ("name", "value"))
+
+    def _on_column(self, clause: Clause, column: str, kind: str, parameters: Parameters) -> str:
+        if clause.operator == "regex":
+            if kind != "string":
+                raise _unfit(clause, kind)
+            return f"{column} ~ {parameters.add(_regex(clause))}"
+        values = [_value(kind, value, clause.path) for value in clause.values]
+        if clause.operator == "eq":
+            cast = {"string": "text", "datetime": "timestamptz", "date": "date", "number": "numeric", "boolean": "boolean"}
+            return f"{column} = any({parameters.add(values)}::{cast[kind]}[])"
+        if clause.operator == "ne":
+            return f"not coalesce({column} = any({parameters.add(values)}), false)"
+        return "(" + " or ".join(f"{column} {_SQL[clause.operator]} {parameters.add(value)}" for value in values) + ")"
+
+    def _on_document(self, clause: Clause, known: AttributePath, parameters: Parameters) -> str:
+        path = "$" + "".join(f'."{step}"' for step in clause.path.split("."))
+        if clause.operator == "regex":
+            found = f"jsonb_path_query(doc, {parameters.add(path)}::jsonpath)"
+            return f"exists (select 1 from {found} v where v #>> '{{}}' ~ {parameters.add(_regex(clause))})"
+        values = [form for value in clause.values for form in _json_values(known.kind, value, clause.path)]
+        if clause.operator in ("eq", "ne"):
+            tests = " || ".join(f"@ == $v{n}" for n in range(len(values)))
+        else:
+            tests = " || ".join(f"@ {_JSONPATH[clause.operator]} $v{n}" for n in range(len(values)))
+        full = parameters.add(f"{path} ? ({tests})")
+        variables = parameters.add(encode({f"v{n}": value for n, value in enumerate(values)}).decode())
+        match = f"jsonb_path_exists(doc, {full}::jsonpath, {variables}::jsonb)"
+        return f"not {match}" if clause.operator == "ne" else match
+
+
+def _regex(clause: Clause) -> str:
+    pattern = clause.values[0]
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Invalid("invalidRegex", "That is not a regular expression.", message=str(error), path=clause.path) from error
+    return pattern
+
+
+def _unfit(clause: Clause, kind: str) -> Invalid:
+    return Invalid("operatorUnfit", f"{clause.operator!r} does not fit an attribute of kind {kind}.", path=clause.path)
+
+
+def _json_values(kind: str, text: str, path: str) -> list[Any]:
+    """The JSON values that the text may mean; more than one where the attribute takes any type."""
+    if kind in ("any", "object"):
+        forms: list[Any] = [text]
+        if text in ("true", "false"):
+            forms.append(text == "true")
+        elif re.fullmatch(r"-?\d{1,30}(\.\d{1,30})?", text):
+            forms.append(Decimal(text))
+        return forms
+    value = _value(kind, text, path)
+    if isinstance(value, datetime):
+        return [instant_text(value)]
+    return [value.isoformat() if isinstance(value, date) else value]
+
+
+def _value(kind: str, text: str, path: str) -> Any:
+    try:
+        if kind == "datetime":
+            value = datetime.fromisoformat(text.replace(" ", "+"))
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if kind == "date":
+            return date.fromisoformat(text)
+        if kind == "number":
+            number = Decimal(text)
+            if not number.is_finite() or abs(number.adjusted()) > 100:
+                raise ValueError(text)
+            return number
+    except (ValueError, InvalidOperation, OverflowError) as error:
+        raise Invalid("invalidValue", f"{text[:60]!r} is not a {kind}.", path=path) from error
+    if kind == "boolean":
+        if text not in ("true", "false"):
+            raise Invalid("invalidValue", f"{text[:60]!r} is not true or false.", path=path, allowed=("true", "false"))
+        return text == "true"
+    return text

@@ -1,0 +1,67 @@
+"""Checking a document against its entity: every field error at once, each with its path."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from trunkline.kernel.errors import Invalid
+from trunkline.kernel.tmf.document import Document
+
+ID_LENGTH_MAX = 200
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+def check_document(entity: type[msgspec.Struct], document: Document, required: tuple[str, ...]) -> None:
+    """Raise Invalid, with one problem for each wrong or missing attribute."""
+    problems = [
+        Invalid("missingAttribute", f"{path} is mandatory.", path=f"$.{path}")
+        for path in required
+        for _ in range(_missing(document, path.split(".")))
+    ]
+    try:
+        msgspec.convert(document, entity)
+    except msgspec.ValidationError:
+        problems += _type_problems(entity, document)
+    if problems:
+        raise Invalid.all_of(problems)
+
+
+def id_problem(id_: Any) -> Invalid | None:
+    """What is wrong with an identifier that a client chose, or None."""
+    if not isinstance(id_, str) or not 0 < len(id_) <= ID_LENGTH_MAX or not id_.isprintable() or "/" in id_:
+        return Invalid(
+            "invalidId", f"An id is printable text of 1 to {ID_LENGTH_MAX} characters without a slash.", path="$.id"
+        )
+    return None
+
+
+def _missing(document: Any, steps: list[str]) -> int:
+    """1 when the path is mandatory and not there. A parent that is absent asks for nothing."""
+    if isinstance(document, list):
+        return max((_missing(item, steps) for item in document), default=0)
+    if not isinstance(document, dict):
+        return 0
+    head, rest = steps[0].removesuffix("[*]"), steps[1:]
+    if not rest:
+        value = document.get(head)
+        return int(value is None or value == [])
+    return _missing(document[head], rest) if head in document else 0
+
+
+def _type_problems(entity: type[msgspec.Struct], document: Document) -> list[Invalid]:
+    """One problem an attribute: msgspec stops at the first, so each attribute is tried by itself."""
+    problems = []
+    for name, value in document.items():
+        try:
+            msgspec.convert({name: value}, entity)
+        except msgspec.ValidationError as error:
+            problems.append(problem_of(error))
+    return problems
+
+
+def problem_of(error: msgspec.ValidationError) -> Invalid:
+    """msgspec's message, taken apart into what and where."""
+    match = _AT.match(str(error))
+    what, path = (match["what"], match["path"]) if match else (str(error), None)
+    return Invalid("invalidAttribute", f"{what}.", path=path or "$")
