@@ -1,0 +1,1 @@
+"""Accounts: who pays, in which currency, on which cycle."""

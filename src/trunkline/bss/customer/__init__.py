@@ -1,0 +1,1 @@
+"""Customers: the role in which a party buys."""

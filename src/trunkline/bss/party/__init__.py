@@ -1,0 +1,1 @@
+"""People and organizations; they exist once, whatever roles they play."""

@@ -1,0 +1,1 @@
+"""What is sold: specifications, offerings and their prices."""

@@ -1,0 +1,83 @@
+"""Catalogs, categories, specifications, offerings and prices (TMF620).
+
+Entities are versioned by their `version`; what was sold keeps its version and price as sold on the product.
+"""
+
+from datetime import datetime
+
+from trunkline.bss.product_catalog.entities import (
+    CATEGORY,
+    PRODUCT_CATALOG,
+    PRODUCT_OFFERING,
+    PRODUCT_OFFERING_PRICE,
+    PRODUCT_SPECIFICATION,
+    Category,
+    ProductCatalog,
+    ProductOffering,
+    ProductOfferingPrice,
+    ProductSpecification,
+)
+from trunkline.kernel.tmf import Document, LifeCycle, Reference, Resource
+
+LIFE_CYCLE = LifeCycle(
+    attribute="lifecycleStatus",
+    initial="In study",
+    entry={"In design", "In test", "Active", "Launched"},
+    moves={
+        "In study": {"In design", "Rejected"},
+        "In design": {"In test", "Rejected"},
+        "In test": {"Active", "In design", "Rejected"},
+        "Active": {"Launched", "Retired"},
+        "Launched": {"Retired"},
+        "Retired": {"Obsolete", "Launched"},
+    },
+)
+SELLABLE = frozenset({"Active", "Launched"})
+
+categories = Resource(Category, CATEGORY, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",))
+
+product_specifications = Resource(
+    ProductSpecification, PRODUCT_SPECIFICATION, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",)
+)
+
+product_offering_prices = Resource(
+    ProductOfferingPrice,
+    PRODUCT_OFFERING_PRICE,
+    domain="product_catalog",
+    life_cycle=LIFE_CYCLE,
+    hot=("name", "priceType"),
+)
+
+product_offerings = Resource(
+    ProductOffering,
+    PRODUCT_OFFERING,
+    domain="product_catalog",
+    life_cycle=LIFE_CYCLE,
+    hot=("name",),
+    references=(
+        Reference("productSpecification", to=(product_specifications,)),
+        Reference("productOfferingPrice[*]", to=(product_offering_prices,)),
+        Reference("category[*]", to=(categories,)),
+    ),
+)
+
+product_catalogs = Resource(
+    ProductCatalog,
+    PRODUCT_CATALOG,
+    domain="product_catalog",
+    life_cycle=LIFE_CYCLE,
+    hot=("name",),
+    references=(Reference("category[*]", to=(categories,)),),
+)
+
+
+def is_sellable(offering: Document, now: datetime) -> bool:
+    """Whether the offering may be sold at this instant: life cycle, `isSellable` and validity."""
+    valid = offering.get("validFor", {})
+    start, end = valid.get("startDateTime"), valid.get("endDateTime")
+    return (
+        offering.get("lifecycleStatus") in SELLABLE
+        and offering.get("isSellable", True) is True
+        and (start is None or datetime.fromisoformat(start) <= now)
+        and (end is None or now < datetime.fromisoformat(end))
+    )

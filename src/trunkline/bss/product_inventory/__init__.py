@@ -1,0 +1,1 @@
+"""Installed products: what a customer has, since when, at the price as sold."""

@@ -1,0 +1,1 @@
+"""The closed loops: the only code that knows both sides."""

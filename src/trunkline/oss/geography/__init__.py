@@ -1,0 +1,1 @@
+"""Places: addresses, sites and locations that services are qualified against."""

@@ -1,0 +1,1 @@
+"""Resource specifications: the kinds of things that services hold."""

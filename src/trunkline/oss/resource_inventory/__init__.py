@@ -1,0 +1,1 @@
+"""Resources: physical and logical things in the network, and who holds them."""

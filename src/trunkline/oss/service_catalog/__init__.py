@@ -1,0 +1,1 @@
+"""Service specifications: customer-facing (CFS) and resource-facing (RFS), and how one realises the other."""

@@ -1,0 +1,1 @@
+"""Services: what realises a product, and since when."""
