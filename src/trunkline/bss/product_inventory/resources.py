@@ -25,6 +25,7 @@ products = Resource(
         },
     ),
     hot=("name", "startDate", "terminationDate"),
+    index=("productOrderItem.productOrderId",),
     references=(
         Reference("productOffering", to=(product_offerings,)),
         Reference("billingAccount", to=(billing_accounts,)),

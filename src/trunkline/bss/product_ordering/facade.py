@@ -59,6 +59,7 @@ async def complete(uow: UnitOfWork, order_id: str, activated: Activated, context
     )
 
 
+@cancel_product_orders.after_create
 async def request_cancellation(uow: UnitOfWork, task: Document, context: Context) -> None:
     """Take up a cancelProductOrder task: an order not yet begun is cancelled at once, a running one is handed to the
     flows (pendingCancellation). Raises Conflict for an order that has ended.

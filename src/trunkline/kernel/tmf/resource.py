@@ -46,7 +46,7 @@ class Resource(Generic[E]):
     index        further dotted paths whose values are found through the token index
     references   what must be there, in the same half
     relation     for projections of engine domains: the SQL view to read; then `writable` is False
-    parts        attributes of `hot` whose values must be unique within the tenant
+    operations   what HTTP offers; by default what the contract names
     """
 
     def __init__(
@@ -81,14 +81,20 @@ class Resource(Generic[E]):
         self.filters = Filters(entity, self.state_attribute, self.hot, self.index)
         self._archive = archive_sql(f"{self.relation}_history")
         self._prepare: list[Prepare] = []
+        self._after_create: list[Prepare] = []
         self._on_create: list[Announce] = []
         self._on_move: dict[str, list[Announce]] = {}
 
     # declarations -------------------------------------------------------------------------------------------------
 
     def prepare(self, function: _P) -> _P:
-        """Declare an async function that completes a new document before it is checked."""
+        """Declare an async function that completes a new document, once its form is checked, with what the server sets."""
         self._prepare.append(function)
+        return function
+
+    def after_create(self, function: _P) -> _P:
+        """Declare an async function that carries out what the new record asks for, in the same unit of work: a task."""
+        self._after_create.append(function)
         return function
 
     def on_create(self, function: _A) -> _A:
@@ -172,9 +178,9 @@ class Resource(Generic[E]):
         document.setdefault("@type", self.info.name)
         if self.life_cycle:
             document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
+        check_document(self.entity, document, self.info.required)
         for function in self._prepare:
             await function(uow, document, context)
-        check_document(self.entity, document, self.info.required)
         if self.life_cycle:
             self.life_cycle.check_entry(document[self.life_cycle.attribute])
         document = normalise(document, self.entity)
@@ -184,7 +190,9 @@ class Resource(Generic[E]):
         self._tell(uow, "create", document, 1, context, ["Create"], before=None, after=document)
         for announce in self._on_create:
             _publish(uow, announce(document, context))
-        return document
+        for function in self._after_create:
+            await function(uow, document, context)
+        return await self.get(uow, id_, context) if self._after_create else document
 
     async def patch(
         self, uow: UnitOfWork, id_: str, patch: Document, context: Context, *, if_match: int | None = None

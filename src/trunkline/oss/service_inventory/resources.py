@@ -24,4 +24,5 @@ services = Resource(
         },
     ),
     hot=("name", "startDate", "endDate"),
+    index=("serviceOrderItem.serviceOrderId",),
 )

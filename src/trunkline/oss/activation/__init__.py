@@ -1,0 +1,1 @@
+"""Activation: bringing a configuration about in the network, by drivers with one contract."""

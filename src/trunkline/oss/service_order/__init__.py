@@ -1,0 +1,1 @@
+"""Service orders: a customer-facing service is decomposed, planned and brought about."""

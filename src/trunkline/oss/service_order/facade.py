@@ -1,0 +1,179 @@
+"""Commands on service orders: submit (decompose, design, plan), cancel, and what the network reports back."""
+
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import ReadSession, UnitOfWork
+from trunkline.kernel.errors import Conflict
+from trunkline.kernel.ids import new_id
+from trunkline.kernel.plans import PlanSpec, StepSpec, cancel_plan, create_plan, signal
+from trunkline.kernel.tmf import Document
+from trunkline.kernel.tmf.normalise import instant_text
+from trunkline.oss.resource_catalog.resources import resource_specifications
+from trunkline.oss.service_catalog.resources import service_specifications
+from trunkline.oss.service_inventory.resources import services
+from trunkline.oss.service_order.contracts import PLAN_KIND, Decomposition, ServiceNode
+from trunkline.oss.service_order.model.decomposition import decompose, realizing
+from trunkline.oss.service_order.resources import service_orders
+
+ENDED = frozenset({"completed", "cancelled", "failed", "rejected", "partial"})
+SPECIFICATIONS_MAX = 200
+
+
+async def submit(uow: UnitOfWork, document: Document, context: Context) -> Document:
+    """Take up a service order: decompose it, put the services to come into the inventory, make the durable plan.
+
+    document  TMF641 service order whose items add services by serviceSpecification
+    Repeatable by `externalId`: the same external id returns the order that is there.
+    Raises Invalid, Unprocessable (cannotDecompose). Events: ServiceOrderCreateEvent, ServiceCreateEvent each,
+    ServiceOrderStateChangeEvent.
+    """
+    if "externalId" in document:
+        before = await service_orders.select(uow, context, limit=1, externalId=document["externalId"])
+        if before:
+            return before[0]
+    order = await service_orders.create(uow, {**document, "orderDate": instant_text(context.now)}, context)
+    specs = await _specifications(uow, order, context)
+    needed = await _resource_specifications(uow, specs, context)
+    items, steps = [], []
+    for item in order["serviceOrderItem"]:
+        decomposition = decompose(item, specs, needed)
+        ids = await _design(uow, order, item, decomposition, context)
+        steps += _plan_steps(order["id"], decomposition, ids)
+        items.append({**item, "state": "inProgress", "service": {**item["service"], "id": ids[item["id"]], "state": "designed"}})
+    plan_id = await create_plan(
+        uow,
+        PlanSpec(kind=PLAN_KIND, subject_resource="serviceOrder", subject_id=order["id"], steps=tuple(steps)),
+        context,
+    )
+    return await service_orders.move(
+        uow,
+        order["id"],
+        "inProgress",
+        context,
+        serviceOrderItem=items,
+        startDate=instant_text(context.now),
+        plan={"id": plan_id, "href": f"/trunkline/v1/plan/{plan_id}"},
+    )
+
+
+async def cancel(uow: UnitOfWork, order_id: str, reason: str, context: Context) -> Document:
+    """Stop the order and take back what was done, in reverse. Ends in `cancelled` when the plan has compensated.
+
+    Repeatable. Raises Conflict for a completed order.
+    """
+    order = await service_orders.lock(uow, order_id, context)
+    if order["state"] in ("cancelled", "pendingCancellation"):
+        return order
+    if order["state"] in ENDED:
+        raise Conflict("orderEnded", f"Service order {order_id} is {order['state']}; it cannot be cancelled.")
+    moved = await service_orders.move(uow, order_id, "pendingCancellation", context, cancellationReason=reason)
+    await cancel_plan(uow, order["plan"]["id"], context)
+    return moved
+
+
+async def compensated(uow: UnitOfWork, order_id: str, context: Context) -> None:
+    """The plan has taken everything back: services are terminated, the order is cancelled. Repeatable."""
+    order = await service_orders.lock(uow, order_id, context)
+    if order["state"] in ENDED:
+        return
+    for service in await services.select(uow, context, limit=1000, **{"serviceOrderItem.serviceOrderId": order_id}):
+        if service["state"] != "terminated":
+            await services.move(uow, service["id"], "terminated", context, endDate=instant_text(context.now))
+    items = [{**item, "state": "cancelled"} for item in order["serviceOrderItem"]]
+    await service_orders.move(
+        uow, order_id, "cancelled", context, serviceOrderItem=items, cancellationDate=instant_text(context.now)
+    )
+
+
+async def session_seen(uow: UnitOfWork, user_name: str, facts: Document, context: Context) -> None:
+    """The network reports a subscriber's session: steps that wait for it go on. Repeatable; early reports are kept."""
+    await signal(uow, context.tenant, session_key(user_name), facts, context)
+
+
+def session_key(user_name: str) -> str:
+    """The key on which a verification waits."""
+    return f"session:{user_name}"
+
+
+async def services_of(session: ReadSession, order_id: str, context: Context) -> list[Document]:
+    """The services that an order makes, in order of creation."""
+    return await services.select(session, context, limit=1000, **{"serviceOrderItem.serviceOrderId": order_id})
+
+
+async def _specifications(uow: UnitOfWork, order: Document, context: Context) -> dict[str, Document]:
+    """The ordered specifications and all below them, level by level: one query a level."""
+    found: dict[str, Document] = {}
+    wanted = {item["service"]["serviceSpecification"]["id"] for item in order["serviceOrderItem"]}
+    while wanted and len(found) < SPECIFICATIONS_MAX:
+        level = await service_specifications.select(uow, context, limit=SPECIFICATIONS_MAX, id=sorted(wanted))
+        found |= {specification["id"]: specification for specification in level}
+        wanted = {child for specification in level for child in realizing(specification)} - found.keys()
+    return found
+
+
+async def _resource_specifications(
+    uow: UnitOfWork, specifications: dict[str, Document], context: Context
+) -> dict[str, Document]:
+    wanted = {
+        reference["id"]
+        for specification in specifications.values()
+        for reference in specification.get("resourceSpecification", ())
+    }
+    if not wanted:
+        return {}
+    found = await resource_specifications.select(uow, context, limit=SPECIFICATIONS_MAX, id=sorted(wanted))
+    return {specification["id"]: specification for specification in found}
+
+
+async def _design(
+    uow: UnitOfWork, order: Document, item: Document, decomposition: Decomposition, context: Context
+) -> dict[str, str]:
+    """Put the services to come into the inventory, those below first; returns node key → service id."""
+    ids = {node.key: new_id() for node in decomposition.nodes}
+    for node in reversed(decomposition.nodes):
+        below = [child.key for child in decomposition.nodes if child.parent == node.key]
+        await services.create(uow, _service(order, item, node, ids, below), context)
+    return ids
+
+
+def _service(order: Document, item: Document, node: ServiceNode, ids: dict[str, str], below: list[str]) -> Document:
+    ordered = item["service"]
+    document: Document = {
+        "@type": "CustomerFacingService" if node.is_customer_facing else "ResourceFacingService",
+        "@baseType": "Service",
+        "id": ids[node.key],
+        "name": node.name,
+        "category": "CFS" if node.is_customer_facing else "RFS",
+        "state": "designed",
+        "serviceSpecification": {"@type": "ServiceSpecificationRef", "id": node.specification_id, "name": node.name},
+        "serviceCharacteristic": list(node.characteristics),
+        "serviceOrderItem": [{"@type": "RelatedServiceOrderItem", "serviceOrderId": order["id"], "itemId": item["id"]}],
+        "supportingService": [{"@type": "ServiceRef", "id": ids[key]} for key in below],
+    }
+    for name in ("place", "relatedParty"):
+        if name in ordered:
+            document[name] = ordered[name]
+    if node.parent is None and "relatedEntity" in ordered:
+        document["relatedEntity"] = ordered["relatedEntity"]
+    return document
+
+
+def _plan_steps(order_id: str, decomposition: Decomposition, ids: dict[str, str]) -> list[StepSpec]:
+    """The plan's steps; names carry the item, so that two items of one kind do not meet."""
+    root = decomposition.nodes[0]
+    return [
+        StepSpec(
+            name=f"{root.item_id}.{step.name}",
+            kind=step.kind,
+            action=step.action,
+            depends_on=tuple(f"{root.item_id}.{name}" for name in step.depends_on),
+            undo=step.undo,
+            input={
+                **step.input,
+                "orderId": order_id,
+                "itemId": root.item_id,
+                "rootServiceId": ids[root.key],
+                "serviceId": ids[step.node],
+            },
+        )
+        for step in decomposition.steps
+    ]
