@@ -54,7 +54,7 @@ def resource_endpoints(resource: AnyResource) -> list[Endpoint]:
 
 def _creator(resource: AnyResource) -> Callable[[Call], Any]:
     async def create(call: Call) -> Reply:
-        document = _object(call)
+        document = body_object(call)
         fields = parse_fields(call.query.get("fields"))
         async with call.unit_of_work() as uow:
             created = await resource.create(uow, document, call.context)
@@ -139,14 +139,15 @@ def _edit(call: Call) -> Callable[[Document], Document]:
         operations = decode(call.json_bytes())
         return lambda before: json_patch(before, operations)
     if media in (MERGE_PATCH, "application/json"):
-        patch = _object(call)
+        patch = body_object(call)
         return lambda before: merge_patch(before, patch)
     raise UnsupportedMediaType(
         "unsupportedPatch", f"A PATCH cannot be {media[:60]}.", allowed=("application/json", MERGE_PATCH, JSON_PATCH)
     )
 
 
-def _object(call: Call) -> Document:
+def body_object(call: Call) -> Document:
+    """The request body as a JSON object, numbers exact. Raises Invalid."""
     body = decode(call.json_bytes())
     if not isinstance(body, dict):
         raise Invalid("invalidBody", "The body must be a JSON object.", path="$")

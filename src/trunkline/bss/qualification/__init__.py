@@ -1,0 +1,1 @@
+"""May this be sold here: the commercial face of feasibility."""

@@ -1,0 +1,1 @@
+"""Usage: mediation of what the network counted, and the usage records that are billed."""

@@ -1,0 +1,1 @@
+"""Can a service be had at a place: answered from live inventory."""
