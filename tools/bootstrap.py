@@ -1,0 +1,163 @@
+"""Make `.venv` hold exactly what the lock files name, and Trunkline itself as an editable install.
+
+Run by `make setup` with whatever `python3` the machine has, so this file uses the standard library only and
+keeps to syntax that an old Python can parse: then it can say what is wrong instead of failing on itself.
+Does nothing when the environment is current, which a stamp in `.venv` tells.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+OLDEST = (3, 11)
+NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+LOCK = os.path.join(ROOT, "requirements-dev.lock")
+STAMP = os.path.join(VENV, ".setup-stamp")
+# What pip was told about where packages come from, said again in uv's words: uv reads none of pip's settings.
+FROM_PIP = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
+
+
+def main():
+    """Bring `.venv` up to date; a second run returns at once."""
+    use_new_enough_python()
+    import fcntl  # not at the top: this is the first line that needs a POSIX system
+
+    folder = os.open(ROOT, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # two `make` at once: the second waits, then finds the stamp
+    wanted = stamp()
+    if is_current(wanted):
+        return
+    say("setting up .venv (the first time takes about a minute)")
+    if not os.path.exists(os.path.join(VENV, "bin", "uv")) or not same_python():
+        create_venv()
+        install_uv()
+    uv("sync", "--require-hashes", "--no-build", "--quiet", LOCK, hint=WHEEL_HINT)
+    uv("install", "--no-deps", "--no-build-isolation", "--quiet", "--editable", ROOT)
+    with open(STAMP, "w") as file:
+        file.write(wanted)
+    say("done: .venv/bin/trunkline")
+
+
+WHEEL_HINT = (
+    "If a package has no wheel for this machine: Trunkline runs on Linux (x86_64 or arm64, glibc 2.28 or newer) and on\n"
+    "macOS with CPython 3.11 to 3.14. If the network failed, run it again: what was fetched is kept."
+)
+
+
+def use_new_enough_python():
+    """Go on in the newest suitable Python when `python3` is too old."""
+    if sys.version_info >= OLDEST:
+        return
+    for name in NEWER:
+        path = shutil.which(name)
+        if path:
+            say("python3 is %s, too old; using %s" % (sys.version.split()[0], path))
+            os.execv(path, [path, os.path.abspath(__file__)])
+    stop(
+        "Python 3.11 or newer is needed; python3 is %s, and none of %s is on the path."
+        % (sys.version.split()[0], ", ".join(reversed(NEWER))),
+        "Install one (Debian, Ubuntu: apt install python3.11 python3.11-venv; Fedora: dnf install python3.11;\n"
+        "macOS: brew install python@3.13), or say where it is: make PYTHON=/path/to/python setup",
+    )
+
+
+def stamp():
+    """A hash of everything that the environment is made from."""
+    digest = hashlib.sha256((sys.version + sys.executable + VENV).encode())
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml", "tools/bootstrap.py"):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def is_current(wanted):
+    """True when the stamp is the wanted one and the environment still runs."""
+    try:
+        with open(STAMP) as file:
+            return file.read() == wanted and os.path.exists(os.path.join(VENV, "bin", "trunkline"))
+    except OSError:
+        return False
+
+
+def same_python():
+    """True when `.venv` runs, here, and on the Python that runs this."""
+    program = "import sys; print(sys.version, sys._base_executable, sys.prefix, sep='\\n')"
+    mine = "\n".join((sys.version, getattr(sys, "_base_executable", sys.executable), VENV))
+    try:
+        found = subprocess.run([python(), "-c", program], stdout=subprocess.PIPE, universal_newlines=True)
+    except OSError:
+        return False
+    return found.stdout.strip() == mine
+
+
+def create_venv():
+    """Make an empty `.venv`, or say which package the venv module is in."""
+    try:
+        import ensurepip  # noqa: F401  (only looked for: Debian ships Python without it)
+        import venv  # noqa: F401
+    except ImportError:
+        version = "%d.%d" % sys.version_info[:2]
+        stop(
+            "Python %s has no working venv module." % version,
+            "Debian, Ubuntu: apt install python3-venv (or python%s-venv); others: install Python's venv and pip." % version,
+        )
+    run([sys.executable, "-m", "venv", "--clear", VENV], "Could not create %s." % VENV)
+
+
+def install_uv():
+    """Install uv with pip: version and hashes are those of the lock file that uv then reads itself."""
+    lines, inside = [], False
+    with open(LOCK) as file:
+        for line in file:
+            inside = inside or line.startswith("uv==")
+            if inside:
+                lines.append(line)
+                if not line.rstrip().endswith("\\"):
+                    break
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
+        requirement.write("".join(lines))
+        requirement.flush()
+        run(
+            [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+            + ["--require-hashes", "--requirement", requirement.name],
+            "Could not install uv.",
+            "Is a package index reachable? pip's own settings (PIP_INDEX_URL, PIP_CERT, pip.conf) are honoured.",
+        )
+
+
+def uv(command, *arguments, **options):
+    """Run `uv pip COMMAND` on `.venv`."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    for theirs, ours in FROM_PIP.items():
+        if theirs in environment:
+            environment.setdefault(ours, environment[theirs])
+    environment.setdefault("UV_HTTP_TIMEOUT", "180")
+    words = [os.path.join(VENV, "bin", "uv"), "pip", command, "--python", python()] + list(arguments)
+    run(words, "uv could not %s the packages of the lock file." % command, options.get("hint", ""), environment)
+
+
+def python():
+    return os.path.join(VENV, "bin", "python")
+
+
+def run(words, problem, hint="", environment=None):
+    if subprocess.run(words, env=environment, cwd=ROOT).returncode != 0:
+        stop(problem, hint)
+
+
+def say(text):
+    sys.stderr.write("setup: %s\n" % text)
+
+
+def stop(problem, hint):
+    sys.stderr.write("setup: %s\n%s\n" % (problem, hint))
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
