@@ -1,0 +1,144 @@
+"""What an endpoint declares, what its handler is given, and what it answers."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import Database, UnitOfWork
+from trunkline.kernel.errors import Forbidden, UnsupportedMediaType
+from trunkline.kernel.web.body import SIZE_MAX, check_json, decode_body
+from trunkline.kernel.web.query import Query
+
+_T = TypeVar("_T")
+UnitHook = Callable[[UnitOfWork, "Call"], Awaitable[None]]
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer. `content`: bytes go out as they are, None is no body, anything else is encoded as JSON."""
+
+    status: int
+    content: Any = None
+    headers: Mapping[str, str] = {}
+    media_type: str = "application/json"
+
+    def encoded(self) -> bytes:
+        """The body's bytes."""
+        if self.content is None:
+            return b""
+        return self.content if isinstance(self.content, bytes) else msgspec.json.encode(self.content)
+
+
+class Call:
+    """One request, authenticated and permitted, as its handler sees it.
+
+    database   where to open a unit of work or a read session
+    context    who asks, for which tenant, at what instant, under which correlation id
+    path       values of the placeholders in the endpoint's path, decoded
+    query      decoded parameters: `query["a"]`, `query.get("a")`, `query.all("a")`, `query.pairs`
+    raw_query  the query string as it came, for grammars of their own (TMF filters)
+    headers    by lower-case name
+    content    the body's bytes
+    peer       address of the client that the server saw
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: "Endpoint",
+        database: Database,
+        context: Context,
+        path: Mapping[str, str],
+        raw_query: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        peer: str = "",
+    ) -> None:
+        self.endpoint = endpoint
+        self.database = database
+        self.context = context
+        self.path = path
+        self.raw_query = raw_query
+        self.headers = headers
+        self.content = content
+        self.peer = peer
+        self.unit_hooks: list[UnitHook] = []
+        self._query: Query | None = None
+
+    @property
+    def query(self) -> Query:
+        """Decoded at first use: the record engine reads `raw_query` and never pays for it. Raises Invalid."""
+        if self._query is None:
+            self._query = Query(self.raw_query)
+        return self._query
+
+    def json_bytes(self) -> bytes:
+        """The body, checked to be storable JSON as far as bytes tell. Raises Invalid, UnsupportedMediaType."""
+        media = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if media != "application/json" and not media.endswith("+json"):
+            raise UnsupportedMediaType("unsupportedMediaType", "The body must be JSON.", allowed=("application/json",))
+        check_json(self.content)
+        return self.content
+
+    def body(self, type_: type[_T]) -> _T:
+        """The body as `type_`. Raises Invalid with the JSONPath of the first wrong field."""
+        self.json_bytes()
+        return decode_body(self.content, type_)
+
+    def require(self, permission: str) -> None:
+        """Check a further permission, for endpoints whose need depends on the request. Raises Forbidden."""
+        if not permits(self.context.permissions, permission):
+            raise forbidden(permission)
+
+    @contextlib.asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """The request's one transaction. `unit_hooks` run inside it, before the commit: what must be stored with the
+        change and only with it (the record of an Idempotency-Key) hangs there."""
+        async with self.database.unit_of_work() as uow:
+            yield uow
+            for hook in self.unit_hooks:
+                await hook(uow, self)
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One operation of the API.
+
+    permission  what the principal needs, "<resource>:<verb>"; not looked at when `public`
+    request     type of the body, for OpenAPI; the handler decodes it with `call.body`
+    size_max    most bytes of body accepted
+    public      needs no principal: log-in, health
+    """
+
+    method: str
+    path: str
+    permission: str
+    handler: Handler
+    summary: str
+    request: Any = None
+    response: Any = None
+    tags: tuple[str, ...] = ()
+    public: bool = False
+    size_max: int = SIZE_MAX
+
+
+def permits(held: frozenset[str], wanted: str) -> bool:
+    """Whether one of the held permissions covers `wanted`: itself, "*", "<resource>:*" or "*:<verb>"."""
+    if wanted in held or "*" in held:
+        return True
+    resource, _, verb = wanted.partition(":")
+    return f"{resource}:*" in held or f"*:{verb}" in held
+
+
+def forbidden(permission: str) -> Forbidden:
+    """The refusal for a principal without `permission`."""
+    return Forbidden(
+        "notPermitted",
+        "You may not do this.",
+        message=f"It needs the permission {permission!r}. Nothing was done.",
+        hint="Ask an administrator for a role that holds it.",
+    )
