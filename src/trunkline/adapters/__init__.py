@@ -1,0 +1,1 @@
+"""One package a foreign protocol or product."""

@@ -1,0 +1,1 @@
+"""A simulated access network: real behaviour of the parts that a machine without a laboratory lacks."""

@@ -1,0 +1,69 @@
+"""The installation's clock over HTTP: anyone permitted may read it; moving it is for demo and test installations."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from trunkline.kernel.db.clock_store import move_clock
+from trunkline.kernel.errors import Forbidden, Invalid
+from trunkline.kernel.tmf.normalise import instant_text
+from trunkline.kernel.web import Call, Endpoint, Reply
+
+PATH = "/trunkline/v1/clock"
+YEARS_MAX = 50
+
+
+class MoveClock(msgspec.Struct, frozen=True, kw_only=True):
+    """The instant that becomes the present."""
+
+    now: datetime
+
+
+class ClockView(msgspec.Struct, frozen=True, kw_only=True):
+    """The installation's present, and by how many seconds it is ahead of the machine's time."""
+
+    now: str
+    ahead_seconds: int
+
+
+def endpoints(*, movable: bool) -> list[Endpoint]:
+    """Reading, and moving where the installation is a demo or a test."""
+
+    async def move(call: Call) -> Reply:
+        if not movable:
+            raise Forbidden(
+                "clockFixed",
+                "The clock of a production installation is not moved.",
+                hint="Use an installation with TRUNKLINE_MODE=demo.",
+            )
+        body = call.body(MoveClock)
+        clock = call.database.clock
+        if body.now.tzinfo is None:
+            raise Invalid("instantWithoutZone", "An instant needs a time zone.", path="$.now")
+        if body.now > clock.now() + timedelta(days=366 * YEARS_MAX):
+            raise Invalid("clockTooFar", f"The clock moves at most {YEARS_MAX} years at once.", path="$.now")
+        async with call.unit_of_work() as uow:
+            await move_clock(uow, clock, body.now, call.context)
+        return Reply(200, _view(call))
+
+    return [
+        Endpoint("GET", PATH, permission="clock:read", handler=_read, summary="What time it is here", response=ClockView),
+        Endpoint(
+            "POST",
+            PATH,
+            permission="clock:move",
+            handler=move,
+            summary="Move the clock forward",
+            request=MoveClock,
+            response=ClockView,
+        ),
+    ]
+
+
+async def _read(call: Call) -> Reply:
+    return Reply(200, _view(call))
+
+
+def _view(call: Call) -> ClockView:
+    clock = call.database.clock
+    return ClockView(now=instant_text(clock.now()), ahead_seconds=int(clock.offset.total_seconds()))
