@@ -1,0 +1,259 @@
+"""Start, stop and look at a laboratory. `run`, `ssh`, `start` and `open_socket` come from `trunkline_lab.enter`."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trunkline_lab import topology
+from trunkline_lab.enter import holder_pid, missing_programs, open_socket, pid, run, ssh, start, start_ticks
+from trunkline_lab.errors import LabError, NotUp
+from trunkline_lab.home import LAB, Home
+from trunkline_lab.templates import place
+
+__all__ = ["Status", "down", "open_socket", "pid", "run", "ssh", "start", "status", "up", "wait_for_routes"]
+
+DEFAULT_API = "http://127.0.0.1:8088"
+START_SECONDS_MAX = 60.0
+# FreeRADIUS expands %, $ and backslashes in strings: a credential must not contain what it would change.
+_CREDENTIAL = re.compile(r"[A-Za-z0-9._~+/=@!*,;:-]{1,253}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What a laboratory offers, and how it is."""
+
+    state: str  # "up", "starting" or "down"
+    home: str
+    api: str = ""
+    pid: int | None = None
+    timings: dict[str, float] = field(default_factory=dict)  # seconds since the start
+    failed: list[str] = field(default_factory=list)  # nodes whose daemons did not all start
+    processes: int = 0
+    memory_octets: int = 0  # resident sets, summed: pages shared by processes count more than once
+    ssh_key: str = ""  # opens root@<management address> on every router
+    routers: dict[str, str] = field(default_factory=dict)  # name: management address
+    hosts: list[str] = field(default_factory=list)
+    coa: str = ""  # address:port for RADIUS CoA and Disconnect (RFC 5176)
+    radius_secret_file: str = ""
+    kea: str = ""  # the DHCP server's REST address
+    accounting_detail: str = ""  # every accounting request FreeRADIUS saw
+
+    def to_dict(self) -> dict[str, Any]:
+        """The status as plain data."""
+        return asdict(self)
+
+
+def up(
+    *,
+    home: Home | None = None,
+    api: str = DEFAULT_API,
+    api_user: str | None = None,
+    api_password: str | None = None,
+    interim_seconds: int = 5,
+    wait: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Status:
+    """Start a laboratory and return once its daemons run and, with `wait`, its routing has converged.
+
+    `api` is the address FreeRADIUS asks, as seen from the NOC; with `api_user` it shows `api_password` by
+    HTTP basic authentication. `interim_seconds` is the gap between interim accounting records.
+    Raises LabError when this machine cannot run it, one is up already, or a daemon fails to start.
+    """
+    home = home or Home.find()
+    tell = progress or (lambda _line: None)
+    _check_machine()
+    credentials = _credentials(api, api_user, api_password, interim_seconds)
+    if holder_pid(home):
+        raise LabError(f"A laboratory is up in {home.root}.", "Use it, or end it with: trunkline lab down")
+    home.create()
+    home.node("noc").mkdir(mode=0o700)
+    place("api.conf", home.node("noc") / "api.conf", home, 0o600, **credentials)
+    home.settings_file.write_text(json.dumps({"api": api.rstrip("/"), "interim_seconds": interim_seconds}))
+    home.progress_file.touch()
+    tell(f"home: {home.root}")
+    holder = _start_holder(home)
+    try:
+        _wait_until_ready(home, holder, tell)
+        if wait:
+            tell(f"routing converged {wait_for_routes(home=home):.1f} s after the daemons")
+    except BaseException:
+        # Half a laboratory helps nobody; its logs may.
+        down(home=home, keep_logs=True)
+        raise
+    return status(home=home)
+
+
+def down(*, home: Home | None = None, keep_logs: bool = False) -> bool:
+    """End a laboratory: all its processes, namespaces and files. Returns whether one was running.
+
+    With `keep_logs` the home stays, without keys and credentials. Raises LabError if the kernel does not let go.
+    """
+    home = home or Home.find()
+    holder = holder_pid(home)
+    if holder:
+        with contextlib.suppress(NotUp, ProcessLookupError):
+            os.kill(pid(home), signal.SIGKILL)  # process 1 of the namespace: the kernel ends all the others
+        deadline = time.monotonic() + 15
+        while start_ticks(holder) is not None:
+            if time.monotonic() > deadline:
+                raise LabError(f"Process {holder} does not end.", "Look at it with: ps -o pid,stat,wchan:30,args")
+            time.sleep(0.02)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(holder, 0)  # only when this very process started it
+    if home.root.exists():
+        if keep_logs:
+            home.remove_secrets()
+            home.holder_file.unlink(missing_ok=True)
+        else:
+            home.remove()
+    return holder is not None
+
+
+def status(*, home: Home | None = None) -> Status:
+    """How the laboratory in `home` is."""
+    home = home or Home.find()
+    if not holder_pid(home):
+        return Status(state="down", home=str(home.root))
+    try:
+        inner = pid(home)
+    except NotUp:
+        return Status(state="starting", home=str(home.root))
+    ready = json.loads(home.ready_file.read_text()) if home.ready_file.exists() else None
+    processes, memory = _processes(inner)
+    bng = topology.ROUTERS["bng"].management
+    return Status(
+        state="up" if ready else "starting",
+        home=str(home.root),
+        api=json.loads(home.settings_file.read_text())["api"],
+        pid=inner,
+        timings=ready["timings"] if ready else {},
+        failed=ready["failed"] if ready else [],
+        processes=processes,
+        memory_octets=memory,
+        ssh_key=str(home.operator_key),
+        routers={router.name: router.management for router in topology.ROUTERS.values()},
+        hosts=list(topology.HOSTS),
+        coa=f"{bng}:{topology.COA_PORT}",
+        radius_secret_file=str(home.node("noc") / "secret"),
+        kea=f"http://{bng}:8000/",
+        accounting_detail=str(home.node("noc") / "detail"),
+    )
+
+
+def wait_for_routes(*, home: Home | None = None, timeout: float = 30) -> float:
+    """Wait until homes and the content server know of each other by BGP; returns the seconds it took.
+
+    Raises LabError after `timeout` seconds.
+    """
+    begun = time.monotonic()
+    wanted = [("bng", topology.INTERNET), ("asbr", topology.SUBSCRIBERS)]
+    while wanted:
+        node, prefix = wanted[0]
+        answer = run(node, ["vtysh", "-c", f"show ip route {prefix} json"], home=home, check=False).stdout
+        if '"protocol":"bgp"' in answer.replace(" ", "") and '"installed":true' in answer.replace(" ", ""):
+            wanted.pop(0)
+        elif time.monotonic() - begun > timeout:
+            raise LabError(
+                f"Routing did not converge in {timeout:g} s: {node} has no route to {prefix}.",
+                f"Look at it with: trunkline lab exec {node} vtysh -c 'show ip bgp summary'",
+            )
+        else:
+            time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+def _check_machine() -> None:
+    if os.geteuid() != 0:
+        raise LabError("The laboratory needs root: it makes namespaces and runs routing daemons.", "Use sudo.")
+    missing = missing_programs()
+    if missing:
+        raise LabError(f"Not installed: {', '.join(missing)}.", "Install with: trunkline lab install")
+    if not Path("/dev/net/tun").exists():
+        raise LabError("/dev/net/tun is missing.", "Load the tun module, or give the container the device.")
+
+
+def _credentials(api: str, user: str | None, password: str | None, interim_seconds: int) -> dict[str, str]:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", api):
+        raise LabError(
+            f"{api!r} is not an address FreeRADIUS can ask.", "Such as http://127.0.0.1:8088, or with a path."
+        )
+    if not 1 <= interim_seconds <= 86400:
+        raise LabError("The interim accounting interval must be from 1 to 86400 seconds.")
+    if bool(user) != bool(password):
+        raise LabError(
+            "FreeRADIUS needs both a user and a password for the API, or neither.",
+            "Give --api-user, and the password by --api-password-file or TRUNKLINE_LAB_API_PASSWORD.",
+        )
+    for name, text in (("user", user), ("password", password)):
+        if text and not _CREDENTIAL.fullmatch(text):
+            raise LabError(
+                f"The API {name} has characters FreeRADIUS would change.", "Use letters, digits and ._~+/=@!*,;:-"
+            )
+    if user and ":" in user:
+        raise LabError("The API user must not contain ':'.", "HTTP basic authentication splits there (RFC 7617).")
+    return {"AUTH": "basic" if user else "none", "USER": user or "", "PASSWORD": password or ""}
+
+
+def _start_holder(home: Home) -> subprocess.Popen[bytes]:
+    """Start the process that owns the namespaces. It holds none of the caller's pipes and outlives the caller."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    with home.log_file.open("wb") as log:
+        holder = subprocess.Popen(
+            [
+                *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *("--propagation", "private", sys.executable, "-m", "trunkline_lab.holder", str(home.root)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+            env={**kept, "PYTHONPATH": str(LAB), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    home.holder_file.write_text(json.dumps({"pid": holder.pid, "start_ticks": start_ticks(holder.pid)}))
+    return holder
+
+
+def _wait_until_ready(home: Home, holder: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    told = 0
+    while True:
+        ready = home.ready_file.exists()
+        lines = home.progress_file.read_text().splitlines()
+        for line in lines[told:]:
+            tell(line)
+        told = len(lines)
+        if ready:
+            break
+        if holder.poll() is not None:
+            raise LabError(f"The laboratory ended while starting: {home.log_file.read_text().strip()[-600:]}")
+        if time.monotonic() > deadline:
+            raise LabError(f"The laboratory did not start in {START_SECONDS_MAX:g} s.", f"See {home.root}.")
+        time.sleep(0.05)
+    failed = json.loads(home.ready_file.read_text())["failed"]
+    if failed:
+        raise LabError(f"Did not start: {', '.join(failed)}.", f"See {home.root}/<node>/start.log and freeradius.out.")
+
+
+def _processes(inner: int) -> tuple[int, int]:
+    """Number and summed resident octets of the processes in the laboratory's pid namespace."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    own = Path(f"/proc/{inner}/ns/pid").readlink()
+    count = octets = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if (entry / "ns" / "pid").readlink() == own:
+                octets += int((entry / "statm").read_text().split()[1]) * page
+                count += 1
+    return count, octets
