@@ -17,7 +17,7 @@ def to_service_order(order: Document, service_specifications: Mapping[str, Docum
                             is purely commercial
     """
     items = [
-        _item(order, item, reference)
+        _item(item, reference)
         for item in order["productOrderItem"]
         if item["action"] == "add" and (reference := service_specifications.get(item["id"])) is not None
     ]
@@ -32,7 +32,7 @@ def to_service_order(order: Document, service_specifications: Mapping[str, Docum
     }
 
 
-def _item(order: Document, item: Document, reference: Document) -> Document:
+def _item(item: Document, reference: Document) -> Document:
     product = item.get("product", {})
     service: Document = {
         "@type": "Service",

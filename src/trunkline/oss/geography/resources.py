@@ -4,8 +4,8 @@ A site that can be served says so in two attributes of ours: `servingAccess`, a 
 resource), portPool (id of a resource pool), downstreamMax and upstreamMax in bit/s, opticalBudget in dB where optical}.
 """
 
-from trunkline.kernel.db import ReadSession
 from trunkline.kernel.context import Context
+from trunkline.kernel.db import ReadSession
 from trunkline.kernel.tmf import Document, LifeCycle, Resource
 from trunkline.oss.geography.entities import (
     GEOGRAPHIC_ADDRESS,

@@ -41,7 +41,13 @@ async def add_members(uow: UnitOfWork, pool_id: str, values: Sequence[str], cont
 
 
 async def reserve(
-    uow: UnitOfWork, pool_id: str, holder: str, context: Context, *, hold_for: timedelta | None, value: str | None = None
+    uow: UnitOfWork,
+    pool_id: str,
+    holder: str,
+    context: Context,
+    *,
+    hold_for: timedelta | None,
+    value: str | None = None,
 ) -> Member:
     """Take the first free member (or the one named) for `holder`; it frees itself after `hold_for` unless allocated.
 

@@ -23,6 +23,8 @@ def define(metadata: sa.MetaData) -> None:
         ),
         schema=SCHEMA,
     )
-    sa.Index("ix_member_free", table.c.tenant, table.c.pool_id, table.c.position, postgresql_where=sa.text("state = 'free'"))
+    sa.Index(
+        "ix_member_free", table.c.tenant, table.c.pool_id, table.c.position, postgresql_where=sa.text("state = 'free'")
+    )
     sa.Index("ix_member_holder", table.c.tenant, table.c.holder, postgresql_where=sa.text("holder is not null"))
     sa.Index("ix_member_until", table.c.until, postgresql_where=sa.text("until is not null"))

@@ -38,7 +38,9 @@ async def submit(uow: UnitOfWork, document: Document, context: Context) -> Docum
         decomposition = decompose(item, specs, needed)
         ids = await _design(uow, order, item, decomposition, context)
         steps += _plan_steps(order["id"], decomposition, ids)
-        items.append({**item, "state": "inProgress", "service": {**item["service"], "id": ids[item["id"]], "state": "designed"}})
+        items.append(
+            {**item, "state": "inProgress", "service": {**item["service"], "id": ids[item["id"]], "state": "designed"}}
+        )
     plan_id = await create_plan(
         uow,
         PlanSpec(kind=PLAN_KIND, subject_resource="serviceOrder", subject_id=order["id"], steps=tuple(steps)),

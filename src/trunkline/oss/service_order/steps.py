@@ -113,7 +113,9 @@ async def activate(uow: UnitOfWork, step: StepRun, context: Context) -> Document
     root = await services.get(uow, step.input["rootServiceId"], context)
     since = instant_text(context.now)
     for service in [root, *await realizing_services(uow, root, context)]:
-        await services.move(uow, service["id"], "active", context, startDate=since, hasStarted=True, isServiceEnabled=True)
+        await services.move(
+            uow, service["id"], "active", context, startDate=since, hasStarted=True, isServiceEnabled=True
+        )
         for reference in service.get("supportingResource", ()):
             resource = await resources.get(uow, reference["id"], context)
             if "pool" in resource:
@@ -136,9 +138,7 @@ async def activate(uow: UnitOfWork, step: StepRun, context: Context) -> Document
     ]
     done = all(item["state"] == "completed" for item in items)
     if done:
-        await service_orders.move(
-            uow, order["id"], "completed", context, serviceOrderItem=items, completionDate=since
-        )
+        await service_orders.move(uow, order["id"], "completed", context, serviceOrderItem=items, completionDate=since)
         uow.publish(
             event(
                 context,
@@ -187,7 +187,9 @@ class Network:
             facts = line_facts(await _with_resources(session, root, context))
             node = await resources.find(session, str(site.get("accessNode")), context)
         if node is None:
-            raise NotFound("unknownAccessNode", f"The site's access node {site.get('accessNode')} is not in the inventory.")
+            raise NotFound(
+                "unknownAccessNode", f"The site's access node {site.get('accessNode')} is not in the inventory."
+            )
         name = str(characteristic(node, "driver", "resourceCharacteristic"))
         driver = self._drivers.get(name)
         if driver is None:
@@ -197,15 +199,13 @@ class Network:
 
 async def _needs(uow: UnitOfWork, service: Document, context: Context) -> list[ResourceNeed]:
     specification = await service_specifications.get(uow, service["serviceSpecification"]["id"], context)
-    found = []
-    for reference in specification.get("resourceSpecification", ()):
-        found.append(need_of(await resource_specifications.get(uow, reference["id"], context)))
-    return found
+    return [
+        need_of(await resource_specifications.get(uow, reference["id"], context))
+        for reference in specification.get("resourceSpecification", ())
+    ]
 
 
-async def _take(
-    uow: UnitOfWork, need: ResourceNeed, service: Document, site: Document, context: Context
-) -> Document:
+async def _take(uow: UnitOfWork, need: ResourceNeed, service: Document, site: Document, context: Context) -> Document:
     """One resource for a need: from its pool, from the site's ports, a constant, or to be brought by the technician."""
     resource_id = new_id()
     pool = site.get("portPool") if need.source == "site" else need.pool
@@ -239,7 +239,9 @@ async def _site(session: ReadSession, root: Document, context: Context) -> Docum
     raise NotFound("noAccess", "The service's place has no access network.", hint="Qualify the address first.")
 
 
-async def _with_resources(session: ReadSession, root: Document, context: Context) -> list[tuple[Document, list[Document]]]:
+async def _with_resources(
+    session: ReadSession, root: Document, context: Context
+) -> list[tuple[Document, list[Document]]]:
     """The item's services, each with the resources it holds."""
     found = []
     for service in [root, *await realizing_services(session, root, context)]:

@@ -75,7 +75,11 @@ async def answer_check(uow: UnitOfWork, document: Document, context: Context) ->
         item["state"] = "done"
         item["qualificationResult"] = "qualified" if answer.is_feasible else "unqualified"
         if answer.is_feasible:
-            served = {"technology": answer.technology, "downstreamMax": answer.downstream_max_bit_s, "site": answer.site_id}
+            served = {
+                "technology": answer.technology,
+                "downstreamMax": answer.downstream_max_bit_s,
+                "site": answer.site_id,
+            }
             item["service"] = {**service, "serviceCharacteristic": [{"name": k, "value": v} for k, v in served.items()]}
         else:
             item["eligibilityUnavailabilityReason"] = [{"code": answer.reason_code, "label": answer.reason}]
@@ -97,12 +101,17 @@ async def _check_access(
         "free_ports": use.free,
     }
     if use.free == 0:
-        return Answer(is_feasible=False, reason_code="noPort", reason="All ports that reach this site are taken.", **facts)
+        return Answer(
+            is_feasible=False, reason_code="noPort", reason="All ports that reach this site are taken.", **facts
+        )
     if request.downstream_bit_s and request.downstream_bit_s > access["downstreamMax"]:
         return Answer(is_feasible=False, reason_code="tooSlow", reason="The access here is not that fast.", **facts)
     if access.get("opticalBudget", 0) > OPTICAL_LOSS_MAX_DB:
         return Answer(
-            is_feasible=False, reason_code="opticalBudget", reason="The fibre loses more light than is allowed.", **facts
+            is_feasible=False,
+            reason_code="opticalBudget",
+            reason="The fibre loses more light than is allowed.",
+            **facts,
         )
     return Answer(is_feasible=True, **facts)
 

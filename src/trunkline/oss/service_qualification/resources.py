@@ -11,7 +11,10 @@ from trunkline.oss.service_qualification.entities import (
 _TASK = LifeCycle(
     initial="acknowledged",
     entry={"done"},
-    moves={"acknowledged": {"inProgress", "done", "terminatedWithError"}, "inProgress": {"done", "terminatedWithError"}},
+    moves={
+        "acknowledged": {"inProgress", "done", "terminatedWithError"},
+        "inProgress": {"done", "terminatedWithError"},
+    },
 )
 
 check_service_qualifications = Resource(

@@ -43,7 +43,8 @@ def decompose(
             parent=parent.key if parent else None,
             characteristics=characteristics_of(specification, ordered, is_root=parent is None),
             resources=tuple(
-                _need(resource_specifications, reference["id"]) for reference in specification.get("resourceSpecification", ())
+                _need(resource_specifications, reference["id"])
+                for reference in specification.get("resourceSpecification", ())
             ),
         )
         nodes.append(node)
@@ -78,10 +79,12 @@ def characteristics_of(specification: Document, ordered: Any, *, is_root: bool) 
         name = declaration["name"]
         if name in by_name:
             found.append(by_name[name])
-            continue
-        for value in declaration.get("characteristicValueSpecification", ()):
-            if value.get("isDefault"):
-                found.append({"@type": "Characteristic", "name": name, "value": value["value"]})
+        else:
+            found.extend(
+                {"@type": "Characteristic", "name": name, "value": value["value"]}
+                for value in declaration.get("characteristicValueSpecification", ())
+                if value.get("isDefault")
+            )
     return tuple(found)
 
 
