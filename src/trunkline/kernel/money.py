@@ -35,7 +35,7 @@ def round_half_up(value: Decimal, decimals: int = 0) -> Decimal:
 def parse_amount(text: str | int | Decimal, path: str) -> Decimal:
     """A finite decimal from a document's text. Raises Invalid with `path`; a float is refused by its type."""
     try:
-        value = Decimal(text)
+        value = Decimal("NaN" if isinstance(text, float) else text)  # a document decoded without care brings floats
     except (InvalidOperation, TypeError, ValueError):
         value = Decimal("NaN")
     if not value.is_finite():
@@ -54,7 +54,9 @@ class Money(msgspec.Struct, frozen=True, order=False):
         """Money from a decimal amount that is exact in the currency; raises Invalid when it has too many decimals."""
         scaled = parse_amount(amount, "$.value").scaleb(decimals_of(currency))
         if scaled != scaled.to_integral_value():
-            raise Invalid("invalidAmount", f"{amount} is not a whole number of minor units of {currency}.", path="$.value")
+            raise Invalid(
+                "invalidAmount", f"{amount} is not a whole number of minor units of {currency}.", path="$.value"
+            )
         return cls(int(scaled), currency)
 
     @classmethod

@@ -1,0 +1,39 @@
+"""What other domains call: all of it pure, synchronous and without IO.
+
+from_offering_price, from_product_price   documents → Price
+prorate, share_of                         part of a recurring price
+recurring_lines, one_time_line            what a bill holds for a price
+rate_usage, usage_line                    usage → charge → line
+totals, tax_on                            net, tax, gross
+line_title, covers_text, formula          a line in words and numbers
+cycle_start, add_months, period_at        billing months
+"""
+
+from trunkline.bss.rating.model.calendar import add_months, cycle_start, period_at, period_from
+from trunkline.bss.rating.model.charges import one_time_line, rate_usage, tax_on, totals, usage_line
+from trunkline.bss.rating.model.price import from_offering_price, from_product_price
+from trunkline.bss.rating.model.proration import prorate, share_of
+from trunkline.bss.rating.model.recurring import Recurring, recurring_lines
+from trunkline.bss.rating.model.wording import covers_text, formula, line_title, quantity_text
+
+__all__ = [
+    "Recurring",
+    "add_months",
+    "covers_text",
+    "cycle_start",
+    "formula",
+    "from_offering_price",
+    "from_product_price",
+    "line_title",
+    "one_time_line",
+    "period_at",
+    "period_from",
+    "prorate",
+    "quantity_text",
+    "rate_usage",
+    "recurring_lines",
+    "share_of",
+    "tax_on",
+    "totals",
+    "usage_line",
+]

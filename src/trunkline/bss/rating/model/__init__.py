@@ -1,0 +1,1 @@
+"""Arithmetic of prices: no IO, no clock, no float."""
