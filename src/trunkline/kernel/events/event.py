@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -11,6 +12,9 @@ from trunkline.kernel.ids import new_id
 
 if TYPE_CHECKING:
     from trunkline.kernel.db import UnitOfWork
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +41,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, Any]
 
 
+def encode_payload(payload: dict[str, Any]) -> str:
+    """JSON text; Decimals as numbers, exactly."""
+    return _encoder.encode(payload).decode()
+
+
+def decode_payload(text: str | bytes) -> dict[str, Any]:
+    """The payload as it was published: numbers with a fraction become Decimal, never float."""
+    return _decoder.decode(text)
+
+
 def event(
-    context: Context, type_: str, *, source: str, resource: str, resource_id: str, payload: dict[str, Any], version: int = 0
+    context: Context,
+    type_: str,
+    *,
+    source: str,
+    resource: str,
+    resource_id: str,
+    payload: dict[str, Any],
+    version: int = 0,
 ) -> Event:
     """An event caused by what `context` describes, at its instant."""
     return Event(

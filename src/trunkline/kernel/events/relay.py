@@ -1,0 +1,78 @@
+"""The relay: moves events from the outbox into the log and makes a delivery for each one who wants them.
+
+It claims rows by deleting them, in the same statement that stores them elsewhere. There is no cursor: a cursor over the
+outbox's `seq` would have to wait for the oldest running transaction of the server, or lose what commits late.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from trunkline.kernel.db import Database
+from trunkline.kernel.events.event import Subscription
+from trunkline.kernel.events.hub import HubApi
+from trunkline.kernel.events.relay_lock import RELAY_LOCK
+
+BATCH = 500
+
+# `held` is evaluated once, before the batch: a second relay gets `false` and finds an empty batch. The lock is kept to
+# the end of the transaction, so that `event_log.seq`, assigned inside, grows in the order of commits.
+_MOVE = """
+with held as materialized (select pg_try_advisory_xact_lock($1) as got),
+     batch as (delete from kernel.outbox o
+                using (select seq from kernel.outbox where (select got from held) order by seq limit $2) next
+                where o.seq = next.seq returning o.*),
+     logged as (insert into kernel.event_log
+                  (tenant, id, type, source, resource, resource_id, version, occurred_at, correlation_id, causation_id,
+                   actor, payload)
+                select tenant, id, type, source, resource, resource_id, version, occurred_at, correlation_id,
+                       causation_id, actor, payload
+                  from batch order by batch.seq
+                returning tenant, seq, id, type, resource, resource_id, payload),
+     wanted as (select l.tenant, c.consumer, l.resource, l.resource_id, l.seq
+                  from logged l join unnest($3::text[], $4::text[]) as c(consumer, type) on c.type = l.type
+                union
+                select l.tenant, 'hub:' || s.id, l.resource, l.resource_id, l.seq
+                  from logged l
+                  join unnest($5::text[], $6::text[]) as a(api, resource) on a.resource = l.resource
+                  join kernel.hub_subscription s on s.tenant = l.tenant and s.api = a.api
+                 where l.type like upper(left(l.resource, 1)) || substr(l.resource, 2) || '%Event'
+                   and (s.types is null or l.type = any(s.types))
+                   and case when s.condition is null then true
+                            when not pg_input_is_valid(l.payload::text, 'jsonb') then true
+                            else coalesce(l.payload::jsonb @@ s.condition::jsonpath, false) end),
+     made as (insert into kernel.delivery(tenant, consumer, resource, resource_id, seq, next_at)
+              select tenant, consumer, resource, resource_id, seq, now() from wanted order by seq
+              returning 1)
+select (select got from held) as got, (select count(*) from logged) as moved, (select count(*) from made) as made"""
+
+
+class Relayed(msgspec.Struct, frozen=True):
+    """What one step of the relay did: events moved to the log, deliveries made for them."""
+
+    events: int
+    deliveries: int
+
+
+class Relay:
+    """Moves events for all tenants. Any number of processes may run one; at each moment one of them works.
+
+    It must know *all* consumers of the installation, not only those its own process runs, since an event is handed out
+    once, when it is moved: a consumer that is added later sees the events from then on.
+    """
+
+    def __init__(self, database: Database, subscriptions: Sequence[Subscription], apis: Sequence[HubApi] = ()) -> None:
+        pairs = sorted({(s.consumer, type_) for s in subscriptions for type_ in s.types})
+        offered = sorted({(api.path, resource) for api in apis for resource in api.resources})
+        self._database = database
+        self._consumers = ([c for c, _ in pairs], [t for _, t in pairs])
+        self._apis = ([a for a, _ in offered], [r for _, r in offered])
+
+    async def move(self, limit: int = BATCH) -> Relayed:
+        """Move up to `limit` events (one transaction) and wake the consumers of all processes."""
+        async with self._database.unit_of_work() as uow:
+            row = await uow.fetch_row(_MOVE, RELAY_LOCK, limit, *self._consumers, *self._apis)
+        assert row is not None  # the statement selects constants
+        if row["made"]:
+            self._database.wake()
+        return Relayed(row["moved"], row["made"])
