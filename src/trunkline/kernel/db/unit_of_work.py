@@ -36,7 +36,7 @@ _AUDIT = """insert into kernel.audit
      as t(tenant, id, recorded_at, actor, channel, action, resource, resource_id, version, reason, correlation_id,
           before, after) {where}"""
 
-_json = msgspec.json.Encoder()
+_json = msgspec.json.Encoder(decimal_format="number")
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ class UnitOfWork(ReadSession):
         self._audit: list[AuditEntry] = []
         self._after_commit: list[Callable[[], None]] = []
         self.published = False
-        """Whether this unit of work has put an event into the outbox: the edge then wakes the relay."""
+        """Whether this unit of work has made work for others (an event, a step): the edge then wakes the workers."""
 
     async def fetch(self, sql: str, *args: Any) -> Sequence[Record]:
         await self._ready()
@@ -146,6 +146,10 @@ class UnitOfWork(ReadSession):
     def after_commit(self, action: Callable[[], None]) -> None:
         """Something cheap to do once the transaction is committed (wake a loop). It may be lost in a crash."""
         self._after_commit.append(action)
+
+    def wake(self) -> None:
+        """Ask the edge to wake the workers once this is committed; needed only for work that is not an event."""
+        self.published = True
 
     async def begin(self) -> None:
         """Open the transaction explicitly; otherwise it opens with the first statement."""
