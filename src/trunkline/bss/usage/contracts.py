@@ -132,12 +132,12 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     rejected_by_reason: dict[str, int]
 
 
-class BatchOpened(msgspec.Struct, frozen=True, kw_only=True):
-    """A file under way: what its records carry as their batch."""
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to import: its content and how it is read make the batch; the name may change."""
 
-    batch_id: str
     name: str
-    completed_before: bool
+    sha256: str
+    mapping: str
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,12 +172,20 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] = ()
 
 
+class Reprocessed(msgspec.Struct, frozen=True, kw_only=True):
+    """How many held records were looked at again, and what became of them."""
+
+    looked_at: int
+    counts: Counts
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A rejected record as it was kept, for reading it again."""
 
     id: str
     source: str
     source_ref: str
+    batch_id: str | None
     received_at: datetime
     body: dict[str, Any]
 
@@ -215,6 +223,16 @@ class UsageTotal(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     first_at: datetime
     last_at: datetime
+
+
+class BindIdentifier(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage of this identifier counts on this product from `valid_from` on. `kind` is one of IdentifierKind."""
+
+    kind: str
+    value: str
+    product_id: str
+    account_id: str
+    valid_from: datetime
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):

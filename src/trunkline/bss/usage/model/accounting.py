@@ -151,13 +151,14 @@ def read_date(text: str, zone: tzinfo = UTC) -> datetime:
             instant = datetime.fromisoformat(text)
             return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
         month, day, year, hour, minute, second, name = found.groups()
-        local = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
+        day_and_time = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
+        local = datetime(*day_and_time, tzinfo=zone)
     except (ValueError, OverflowError, OSError) as error:
         raise Refused("invalid-time", f"{text[:60]!r} is not an instant.") from error
     if name in ("UTC", "GMT", "Z"):
         return local.replace(tzinfo=UTC)
     for fold in (0, 1):  # the hour that comes twice in autumn: the name says which one
-        instant = local.replace(tzinfo=zone, fold=fold)
+        instant = local.replace(fold=fold)
         if name is None or instant.tzname() == name:
             return instant.astimezone(UTC)
     raise Refused("unknown-time-zone", f"Zone {name!r} in {text!r} is not the one declared for this source ({zone}).")

@@ -117,7 +117,9 @@ def apply(generations: Sequence[Session], record: AccountingRecord) -> Applied:
     known = _find(generations, record)
     before = known or _begin(record, 1 + max((s.generation for s in generations), default=0))
     time = record.session_time
-    newer = known is None or (time > before.session_time if time is not None else record.event_at > before.last_event_at)
+    newer = known is None or (
+        time > before.session_time if time is not None else record.event_at > before.last_event_at
+    )
     older = known is not None and (
         time < before.session_time if time is not None else record.event_at < before.last_event_at
     )
@@ -148,7 +150,9 @@ def _find(generations: Sequence[Session], record: AccountingRecord) -> Session |
         begun = [s for s in generations if s.started_at <= record.event_at + BEGIN_TOLERANCE]
         return max(begun, key=lambda s: s.started_at, default=None)
     near = [
-        s for s in generations if abs(s.started_at - began) <= BEGIN_TOLERANCE and not _begins_after_end(s, record, began)
+        s
+        for s in generations
+        if abs(s.started_at - began) <= BEGIN_TOLERANCE and not _begins_after_end(s, record, began)
     ]
     return min(near, key=lambda s: abs(s.started_at - began), default=None)
 

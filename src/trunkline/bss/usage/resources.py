@@ -1,0 +1,20 @@
+"""Usage and its specifications (TMF635). Usage is a projection of the mediated records: read here, made by mediation.
+
+A usage's status shows its outcome: received (held, waiting for repair), rated (also when free), rejected, billed.
+"""
+
+from trunkline.bss.usage.entities import USAGE, USAGE_SPECIFICATION, Usage, UsageSpecification
+from trunkline.kernel.tmf import Resource
+
+usages = Resource(
+    Usage,
+    USAGE,
+    domain="usage",
+    relation="usage.usage_view",
+    hot=("usageDate", "usageType"),
+    index=("ratedProductUsage.productRef.id",),
+    writable=False,
+    operations=("list", "retrieve"),
+)
+
+usage_specifications = Resource(UsageSpecification, USAGE_SPECIFICATION, domain="usage", hot=("name",))
