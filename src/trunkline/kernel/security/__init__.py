@@ -1,0 +1,1 @@
+"""Who may do what: principals, keys, passwords, tokens, roles; and the sealed audit trail. See README.md."""

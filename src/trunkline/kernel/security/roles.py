@@ -1,0 +1,100 @@
+"""The roles every tenant begins with, as data. They can be read and granted; changing one means making one's own."""
+
+import msgspec
+
+
+class BuiltInRole(msgspec.Struct, frozen=True):
+    name: str
+    description: str
+    permissions: tuple[str, ...]
+
+
+_CATALOG_READ = (
+    "productOffering:read",
+    "productOfferingPrice:read",
+    "productSpecification:read",
+    "productCatalog:read",
+    "category:read",
+)
+_CUSTOMER_SIDE = ("individual", "organization", "customer", "partyAccount", "billingAccount", "financialAccount")
+_PLACES = ("geographicAddress:*", "geographicSite:*", "geographicLocation:read")
+
+BUILT_IN = (
+    BuiltInRole("administrator", "Everything, in one tenant", ("*",)),
+    BuiltInRole(
+        "sales",
+        "Qualifies, quotes, takes orders, keeps customers",
+        (
+            *_CATALOG_READ,
+            *(f"{name}:*" for name in _CUSTOMER_SIDE),
+            *_PLACES,
+            "productOfferingQualification:*",
+            "queryProductOfferingQualification:*",
+            "checkProductOfferingQualification:*",
+            "productOrder:*",
+            "cancelProductOrder:*",
+            "product:read",
+        ),
+    ),
+    BuiltInRole(
+        "customer_service",
+        "Sees all that concerns a customer, changes and orders for them",
+        (
+            "*:read",
+            *(f"{name}:update" for name in _CUSTOMER_SIDE),
+            "productOrder:create",
+            "productOrder:update",
+            "cancelProductOrder:create",
+            "troubleTicket:*",
+        ),
+    ),
+    BuiltInRole(
+        "billing",
+        "Runs bills, corrects usage and accounts",
+        (
+            *_CATALOG_READ,
+            "individual:read",
+            "organization:read",
+            "customer:read",
+            "product:read",
+            "billingAccount:*",
+            "financialAccount:*",
+            "partyAccount:*",
+            "billingCycle:*",
+            "customerBill:*",
+            "appliedCustomerBillingRate:*",
+            "customerBillOnDemand:*",
+            "billRun:*",
+            "usage:*",
+            "usageSpecification:*",
+            "usageSuspense:*",
+        ),
+    ),
+    BuiltInRole(
+        "network_engineer",
+        "Catalogs, inventories, orders and activation of the network side",
+        (
+            *_PLACES,
+            "serviceSpecification:*",
+            "serviceCandidate:*",
+            "serviceCategory:*",
+            "serviceCatalog:*",
+            "resourceSpecification:*",
+            "resourceCandidate:*",
+            "resourceCategory:*",
+            "resourceCatalog:*",
+            "serviceQualification:*",
+            "checkServiceQualification:*",
+            "queryServiceQualification:*",
+            "serviceOrder:*",
+            "resourceOrder:*",
+            "service:*",
+            "resource:*",
+            "resourcePool:*",
+            "plan:*",
+            "radius:*",
+        ),
+    ),
+    BuiltInRole("network_element", "A machine of the network that asks and reports: RADIUS", ("radius:*",)),
+    BuiltInRole("auditor", "Reads everything, changes nothing", ("*:read",)),
+)
