@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,13 +32,22 @@ _START_SECONDS = 120  # recovery after a crash reads the log since the last chec
 class EmbeddedServer:
     """Starts, watches and stops the PostgreSQL of one home folder. Not thread-safe; see `dies_with_parent`."""
 
-    def __init__(self, home: Path, *, programs: Path | None = None, runner: Runner | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        programs: Path | None = None,
+        runner: Runner | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Programs and runner are found when not given; settings win over our own, for throw-away servers."""
         self.home = home.absolute()
         self._data = self.home / "pg"
         self._log = self.home / "log" / "postgres.log"
         self._socket = _socket_folder(self.home)
         self._programs = programs
         self._runner = runner
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
 
@@ -128,7 +138,7 @@ class EmbeddedServer:
         """Make the folders, and see that the programs can be run as the runner's user."""
         self._log.parent.mkdir(exist_ok=True)
         self._socket.mkdir(mode=0o700, exist_ok=True)
-        if self._socket.stat().st_uid not in {os.getuid(), runner.uid} or self._socket.is_symlink():
+        if self._socket.parent != self.home and not _is_ours(self._socket):
             raise Conflict(
                 "socketFolderTaken",
                 f"{self._socket} belongs to somebody else.",
@@ -168,6 +178,7 @@ class EmbeddedServer:
     def _spawn(self, runner: Runner) -> int:
         """Start the server process; returns where in the log it begins to speak."""
         words = [self.programs / "postgres", "-D", self._data, "-k", self._socket]
+        words += [f"--{name}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 runner.arguments([str(word) for word in words]),
@@ -228,6 +239,12 @@ def _socket_folder(home: Path) -> Path:
         return folder
     name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"trunkline-{name}"
+
+
+def _is_ours(folder: Path) -> bool:
+    """True when nobody else can have made this folder: in a shared place, its name could have been taken before us."""
+    owners = {os.getuid(), Runner.as_nobody().uid} if os.getuid() == 0 else {os.getuid()}
+    return not folder.is_symlink() and folder.stat().st_uid in owners
 
 
 def _serves(pid: int, data: Path) -> bool:

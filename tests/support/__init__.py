@@ -1,0 +1,1 @@
+"""What several tests stand on: the database server of a test run, time budgets."""
