@@ -73,7 +73,10 @@ class StoryS1:
         self._move_clock("qualified_at")
         wanted = self._f["address"]
         addresses = self._api.get(
-            f"{ADDRESSES}/geographicAddress", streetName=wanted["street"], streetNr=wanted["number"], city=wanted["city"]
+            f"{ADDRESSES}/geographicAddress",
+            streetName=wanted["street"],
+            streetNr=wanted["number"],
+            city=wanted["city"],
         )
         address = addresses[0]
         place = {"@type": "PlaceRef", "id": address["id"], "role": "service address"}
@@ -82,7 +85,10 @@ class StoryS1:
             "id": "1",
             "action": "add",
             "productOffering": {"@type": "ProductOfferingRef", "id": self._f["order"]["offerings"][0]},
-            "product": {"@type": "Product", "place": [{"@type": "RelatedPlaceRefOrValue", "role": "service address", "place": place}]},
+            "product": {
+                "@type": "Product",
+                "place": [{"@type": "RelatedPlaceRefOrValue", "role": "service address", "place": place}],
+            },
         }
         check = self._api.post(
             f"{QUALIFICATION}/checkProductOfferingQualification",
@@ -205,9 +211,11 @@ class StoryS1:
         self._move_clock("installed_at")
         wanted = self._f["install"]
         plan_path = self._api.get(f"{SERVICE_ORDERS}/serviceOrder/{self._ids['service_order']}")["plan"]["href"]
-        manual = self._api.wait("the installation task", lambda: self._step(plan_path, "install", {"running", "waiting", "ready"}))
+        manual = self._api.wait(
+            "the installation task", lambda: self._step(plan_path, "install", {"running", "waiting", "ready"})
+        )
         self._api.post(
-            f"{plan_path}/step/{manual['n']}/complete",
+            f"/trunkline/v1/serviceOrder/{self._ids['service_order']}/task/{manual['name']}/complete",
             {
                 "result": {
                     "serialNumber": wanted["serial_number"],
@@ -267,7 +275,9 @@ class StoryS1:
         self._report.figure("net", _money(net))
         self._report.figure("gross", _money(gross))
         self._report.figure("tax", _money(Decimal(gross) - Decimal(net)))
-        self._report.say(f"{bill['billNo']}: {_money(net)} net + {self._report.figures['tax']} tax = {_money(gross)} gross")
+        self._report.say(
+            f"{bill['billNo']}: {_money(net)} net + {self._report.figures['tax']} tax = {_money(gross)} gross"
+        )
         return bill
 
     def _explain(self, bill: dict[str, Any]) -> None:
@@ -319,7 +329,7 @@ class StoryS1:
         }
 
     def _service_order(self, order_id: str) -> dict[str, Any] | None:
-        found = self._api.get(f"{SERVICE_ORDERS}/serviceOrder", externalId=order_id)
+        found = self._api.get(f"{SERVICE_ORDERS}/serviceOrder", **{"externalIdentifier.id": order_id})
         return found[0] if found and "plan" in found[0] else None
 
     def _services(self) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from trunkline.bss.product_ordering.contracts import Activated
 from trunkline.kernel.tmf import Document
 
 PRODUCT_ROLE = "product"
+PRODUCT_ORDER = "productOrder"
 
 
 def to_service_order(order: Document, service_specifications: Mapping[str, Document | None]) -> Document | None:
@@ -25,7 +26,9 @@ def to_service_order(order: Document, service_specifications: Mapping[str, Docum
         return None
     return {
         "@type": "ServiceOrder",
-        "externalId": order["id"],
+        "externalIdentifier": [
+            {"@type": "ExternalIdentifier", "owner": "trunkline", "externalIdentifierType": PRODUCT_ORDER, "id": order["id"]}
+        ],
         "category": order.get("category", "product order"),
         "description": f"Realises product order {order['id']}",
         "serviceOrderItem": items,
@@ -49,6 +52,15 @@ def _item(item: Document, reference: Document) -> Document:
     if "place" in product:
         service["place"] = product["place"]
     return {"@type": "ServiceOrderItem", "id": item["id"], "action": "add", "service": service}
+
+
+def product_order_id(service_order: Document) -> str | None:
+    """The id of the product order that a service order realises, or None for one that came from elsewhere."""
+    for identifier in service_order.get("externalIdentifier", ()):
+        if identifier.get("externalIdentifierType") == PRODUCT_ORDER:
+            found: str = identifier["id"]
+            return found
+    return None
 
 
 def to_activated(payload: Document) -> Activated:

@@ -6,15 +6,13 @@ from trunkline.bss.product_catalog.resources import product_offerings, product_s
 from trunkline.bss.product_inventory.resources import products
 from trunkline.bss.product_ordering import facade as product_ordering
 from trunkline.bss.product_ordering.contracts import ACCEPTED, CANCEL_REQUESTED
-from trunkline.bss.product_ordering.resources import product_orders
 from trunkline.bss.usage import facade as usage
-from trunkline.flows.order_to_activate.model import metered_product, to_activated, to_service_order
+from trunkline.flows.order_to_activate.model import metered_product, product_order_id, to_activated, to_service_order
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import UnitOfWork
 from trunkline.kernel.events.event import Event, on
 from trunkline.kernel.tmf import Document
 from trunkline.oss.service_order import facade as service_order
-from trunkline.oss.service_order.resources import service_orders
 from trunkline.oss.service_order.steps import ACTIVATED
 
 
@@ -39,7 +37,9 @@ async def hand_over(event: Event, uow: UnitOfWork, context: Context) -> None:
 @on(ACTIVATED)
 async def products_active(event: Event, uow: UnitOfWork, context: Context) -> None:
     """The network has activated the services: products are active since that instant, and usage counts on them."""
-    order_id = event.payload["externalId"]
+    order_id = product_order_id(event.payload)
+    if order_id is None:
+        return
     activated = to_activated(event.payload)
     await product_ordering.complete(uow, order_id, activated, context)
     installed = await products.select(uow, context, **{"productOrderItem.productOrderId": order_id})
@@ -63,9 +63,9 @@ async def products_active(event: Event, uow: UnitOfWork, context: Context) -> No
 @on(CANCEL_REQUESTED)
 async def take_back(event: Event, uow: UnitOfWork, context: Context) -> None:
     """A running order is to be cancelled: stop and compensate on the network; without services there, it is done."""
-    running = await service_orders.select(uow, context, limit=1, externalId=event.resource_id)
+    running = await service_order.find_by_external_id(uow, event.resource_id, context)
     if running:
-        await service_order.cancel(uow, running[0]["id"], event.payload["reason"], context)
+        await service_order.cancel(uow, running["id"], event.payload["reason"], context)
     else:
         await product_ordering.cancelled(uow, event.resource_id, context)
 
@@ -74,12 +74,13 @@ async def take_back(event: Event, uow: UnitOfWork, context: Context) -> None:
 async def order_ended(event: Event, uow: UnitOfWork, context: Context) -> None:
     """The service order was taken back or has failed: so has the commercial one."""
     order = event.payload["serviceOrder"]
-    if await product_orders.find(uow, order.get("externalId", ""), context) is None:
+    order_id = product_order_id(order)
+    if order_id is None:
         return
     if order["state"] == "cancelled":
-        await product_ordering.cancelled(uow, order["externalId"], context)
+        await product_ordering.cancelled(uow, order_id, context)
     elif order["state"] == "failed":
-        await product_ordering.fail(uow, order["externalId"], order.get("description", "The network failed."), context)
+        await product_ordering.fail(uow, order_id, order.get("description", "The network failed."), context)
 
 
 @on("UsageSessionStarted")

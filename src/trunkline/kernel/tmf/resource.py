@@ -15,7 +15,7 @@ from trunkline.kernel.db import AuditEntry, ReadSession, UnitOfWork, Write
 from trunkline.kernel.errors import Conflict, Invalid, MethodNotAllowed, NotFound, Precondition
 from trunkline.kernel.events.event import Event, event
 from trunkline.kernel.ids import new_id
-from trunkline.kernel.tmf.apis import api_path
+from trunkline.kernel.tmf.apis import api_path, get_api
 from trunkline.kernel.tmf.document import Document, decode, difference, encode, merge_patch, tokens_of
 from trunkline.kernel.tmf.life_cycle import LifeCycle
 from trunkline.kernel.tmf.normalise import normalise
@@ -25,7 +25,7 @@ from trunkline.kernel.tmf.reference import Reference, check_references
 from trunkline.kernel.tmf.schema import attribute_type
 from trunkline.kernel.tmf.sql_filter import Filters
 from trunkline.kernel.tmf.store import COLUMN_TYPES, HotColumn, Statements, archive_sql, statements
-from trunkline.kernel.tmf.types import EntityInfo
+from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.validate import check_document, id_problem
 
 E = TypeVar("E", bound=msgspec.Struct)
@@ -76,7 +76,7 @@ class Resource(Generic[E]):
         self.relation = relation or f"{domain}.{self.table}"
         self.writable = writable
         self.operations = tuple(operations if operations is not None else info.operations)
-        self.base_path = f"{api_path(info.api)}/{self.name}"
+        self.base_path = f"{api_path(info.api, max(get_api(info.api).generations))}/{self.name}"
         self.sql: Statements = statements(self.relation, f"{self.relation}_history", self.hot)
         self.filters = Filters(entity, self.state_attribute, self.hot, self.index)
         self._archive = archive_sql(f"{self.relation}_history")
@@ -241,7 +241,9 @@ class Resource(Generic[E]):
         if not old and not new:
             return before
         moved = self._moved(id_, before, after)
-        if self.references and any(reference.path.split(".")[0].removesuffix("[*]") in new for reference in self.references):
+        if self.references and any(
+            reference.path.split(".")[0].removesuffix("[*]") in new for reference in self.references
+        ):
             await check_references(uow, self.references, after, context)
         uow.write(
             Write(
@@ -344,9 +346,7 @@ class Resource(Generic[E]):
                 )
             )
         uow.audit(
-            AuditEntry.of(
-                context, action, self.name, document["id"], version=version, before=before, after=after
-            )
+            AuditEntry.of(context, action, self.name, document["id"], version=version, before=before, after=after)
         )
 
     def _writable(self, operation: str) -> None:
@@ -355,7 +355,10 @@ class Resource(Generic[E]):
 
     def _not_found(self, id_: str) -> NotFound:
         return NotFound(
-            f"unknown{self.info.name}", f"There is no {self.name} {id_[:80]}.", path="$.id", hint="Check the id, or list."
+            f"unknown{self.info.name}",
+            f"There is no {self.name} {id_[:80]}.",
+            path="$.id",
+            hint="Check the id, or list.",
         )
 
 

@@ -32,7 +32,6 @@ resource_candidates = Resource(
     RESOURCE_CANDIDATE,
     domain="resource_catalog",
     life_cycle=LIFE_CYCLE,
-    hot=("name",),
     references=(Reference("resourceSpecification", to=(resource_specifications,)),),
 )
 resource_categories = Resource(

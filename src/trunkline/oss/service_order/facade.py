@@ -1,17 +1,21 @@
 """Commands on service orders: submit (decompose, design, plan), cancel, and what the network reports back."""
 
+from datetime import timedelta
+
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, UnitOfWork
-from trunkline.kernel.errors import Conflict
+from trunkline.kernel.errors import Conflict, Invalid, NotFound
 from trunkline.kernel.ids import new_id
-from trunkline.kernel.plans import PlanSpec, StepSpec, cancel_plan, create_plan, signal
+from trunkline.kernel.plans import PlanSpec, StepKind, StepSpec, cancel_plan, complete_manual, create_plan, get_plan, signal
 from trunkline.kernel.tmf import Document
 from trunkline.kernel.tmf.normalise import instant_text
 from trunkline.oss.resource_catalog.resources import resource_specifications
 from trunkline.oss.service_catalog.resources import service_specifications
 from trunkline.oss.service_inventory.resources import services
-from trunkline.oss.service_order.contracts import PLAN_KIND, Decomposition, ServiceNode
+from trunkline.oss.service_order.contracts import PLAN_KIND, Decomposition, PlannedStep, ServiceNode
 from trunkline.oss.service_order.model.decomposition import decompose, realizing
+from trunkline.oss.service_order.model.line import user_name_of
+from trunkline.oss.service_order.model.task import task_problems
 from trunkline.oss.service_order.resources import service_orders
 
 ENDED = frozenset({"completed", "cancelled", "failed", "rejected", "partial"})
@@ -22,14 +26,14 @@ async def submit(uow: UnitOfWork, document: Document, context: Context) -> Docum
     """Take up a service order: decompose it, put the services to come into the inventory, make the durable plan.
 
     document  TMF641 service order whose items add services by serviceSpecification
-    Repeatable by `externalId`: the same external id returns the order that is there.
+    Repeatable by `externalIdentifier`: the same external id returns the order that is there.
     Raises Invalid, Unprocessable (cannotDecompose). Events: ServiceOrderCreateEvent, ServiceCreateEvent each,
     ServiceOrderStateChangeEvent.
     """
-    if "externalId" in document:
-        before = await service_orders.select(uow, context, limit=1, externalId=document["externalId"])
+    for identifier in document.get("externalIdentifier", ()):
+        before = await find_by_external_id(uow, identifier["id"], context)
         if before:
-            return before[0]
+            return before
     order = await service_orders.create(uow, {**document, "orderDate": instant_text(context.now)}, context)
     specs = await _specifications(uow, order, context)
     needed = await _resource_specifications(uow, specs, context)
@@ -55,6 +59,12 @@ async def submit(uow: UnitOfWork, document: Document, context: Context) -> Docum
         startDate=instant_text(context.now),
         plan={"id": plan_id, "href": f"/trunkline/v1/plan/{plan_id}"},
     )
+
+
+async def find_by_external_id(session: ReadSession, external_id: str, context: Context) -> Document | None:
+    """The order that was submitted under an external id, as the id of a product order."""
+    found = await service_orders.select(session, context, limit=1, **{"externalIdentifier.id": external_id})
+    return found[0] if found else None
 
 
 async def cancel(uow: UnitOfWork, order_id: str, reason: str, context: Context) -> Document:
@@ -84,6 +94,25 @@ async def compensated(uow: UnitOfWork, order_id: str, context: Context) -> None:
     await service_orders.move(
         uow, order_id, "cancelled", context, serviceOrderItem=items, cancellationDate=instant_text(context.now)
     )
+
+
+async def complete_task(uow: UnitOfWork, order_id: str, name: str, result: Document, context: Context) -> None:
+    """A person reports a manual step of the order done: what the step requires must be there and in range.
+
+    name    the step's name in the plan, as "1.install"
+    result  what was found, as {"serialNumber": …, "opticalPower": "-19"}; handed on to the following steps
+    Raises NotFound, Invalid with every missing or unfit value, Conflict when the step is not waiting for a person.
+    """
+    order = await service_orders.get(uow, order_id, context)
+    plan = await get_plan(uow, order["plan"]["id"], context)
+    step = next((step for step in plan.steps if step.name == name and step.kind == StepKind.MANUAL), None)
+    if step is None:
+        manual = [step.name for step in plan.steps if step.kind == StepKind.MANUAL]
+        raise NotFound("unknownTask", f"The order has no manual step {name[:80]}.", allowed=manual)
+    problems = task_problems(step.input, result)
+    if problems:
+        raise Invalid.all_of(problems)
+    await complete_manual(uow, plan.id, step.n, result, context)
 
 
 async def session_seen(uow: UnitOfWork, user_name: str, facts: Document, context: Context) -> None:
@@ -163,13 +192,10 @@ def _plan_steps(order_id: str, decomposition: Decomposition, ids: dict[str, str]
     """The plan's steps; names carry the item, so that two items of one kind do not meet."""
     root = decomposition.nodes[0]
     return [
-        StepSpec(
-            name=f"{root.item_id}.{step.name}",
-            kind=step.kind,
-            action=step.action,
-            depends_on=tuple(f"{root.item_id}.{name}" for name in step.depends_on),
-            undo=step.undo,
-            input={
+        _plan_step(
+            step,
+            root.item_id,
+            {
                 **step.input,
                 "orderId": order_id,
                 "itemId": root.item_id,
@@ -179,3 +205,19 @@ def _plan_steps(order_id: str, decomposition: Decomposition, ids: dict[str, str]
         )
         for step in decomposition.steps
     ]
+
+
+def _plan_step(step: PlannedStep, item_id: str, step_input: Document) -> StepSpec:
+    waits = step.kind == StepKind.WAIT
+    manual = step.kind == StepKind.MANUAL
+    return StepSpec(
+        name=f"{item_id}.{step.name}",
+        kind=StepKind(step.kind),
+        action=None if waits else step.action,
+        depends_on=tuple(f"{item_id}.{name}" for name in step.depends_on),
+        undo=step.undo,
+        input=step_input,
+        signal=session_key(user_name_of(step_input["serviceId"])) if waits else None,
+        queue=step_input.get("queue", "field") if manual else None,
+        delay=timedelta(days=int(step_input.get("dueDays", 14))) if manual else None,
+    )

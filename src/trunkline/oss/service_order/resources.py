@@ -23,7 +23,7 @@ service_orders = Resource(
             "pendingCancellation": {"cancelled", "failed"},
         },
     ),
-    hot=("externalId", "orderDate"),
+    hot=("orderDate",),
     references=(Reference("serviceOrderItem[*].service.serviceSpecification", to=(service_specifications,)),),
 )
 

@@ -147,7 +147,7 @@ async def activate(uow: UnitOfWork, step: StepRun, context: Context) -> Document
                 resource="serviceOrder",
                 resource_id=order["id"],
                 payload={
-                    "externalId": order.get("externalId"),
+                    "externalIdentifier": order.get("externalIdentifier", []),
                     "activatedAt": since,
                     "services": {item["id"]: item["service"]["id"] for item in items},
                     "userNames": _user_names(step),

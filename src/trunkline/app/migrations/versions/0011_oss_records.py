@@ -26,7 +26,7 @@ _TABLES = {
     "resource_catalog": {
         "resource_catalog": _NAME,
         "resource_category": _NAME,
-        "resource_candidate": _NAME,
+        "resource_candidate": [],
         "resource_specification": _NAME,
     },
     "service_qualification": {
@@ -34,7 +34,7 @@ _TABLES = {
         "query_service_qualification": [],
     },
     "service_order": {
-        "service_order": [("external_id", "text"), ("order_date", "timestamptz")],
+        "service_order": [("order_date", "timestamptz")],
         "cancel_service_order": [],
     },
     "service_inventory": {
