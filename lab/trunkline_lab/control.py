@@ -70,8 +70,8 @@ def up(
     """
     home = home or Home.find()
     tell = progress or (lambda _line: None)
-    _check_machine()
     credentials = _credentials(api, api_user, api_password, interim_seconds)
+    _check_machine()
     if holder_pid(home):
         raise LabError(f"A laboratory is up in {home.root}.", "Use it, or end it with: trunkline lab down")
     home.create()
@@ -107,8 +107,6 @@ def down(*, home: Home | None = None, keep_logs: bool = False) -> bool:
             if time.monotonic() > deadline:
                 raise LabError(f"Process {holder} does not end.", "Look at it with: ps -o pid,stat,wchan:30,args")
             time.sleep(0.02)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(holder, 0)  # only when this very process started it
     if home.root.exists():
         if keep_logs:
             home.remove_secrets()
@@ -203,27 +201,31 @@ def _credentials(api: str, user: str | None, password: str | None, interim_secon
     return {"AUTH": "basic" if user else "none", "USER": user or "", "PASSWORD": password or ""}
 
 
-def _start_holder(home: Home) -> subprocess.Popen[bytes]:
-    """Start the process that owns the namespaces. It holds none of the caller's pipes and outlives the caller."""
+def _start_holder(home: Home) -> int:
+    """Start the process that owns the namespaces; returns its process id.
+
+    It is nobody's child (the shell between ends at once), holds none of the caller's pipes and outlives the caller.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    with home.log_file.open("wb") as log:
-        holder = subprocess.Popen(
-            [
-                *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-                *("--propagation", "private", sys.executable, "-m", "trunkline_lab.holder", str(home.root)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd="/",
-            env={**kept, "PYTHONPATH": str(LAB), "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-    home.holder_file.write_text(json.dumps({"pid": holder.pid, "start_ticks": start_ticks(holder.pid)}))
+    started = subprocess.run(
+        [
+            *("sh", "-c", 'log=$1; shift; "$@" </dev/null >"$log" 2>&1 & echo $!', "sh", str(home.log_file)),
+            *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+            *("--propagation", "private", sys.executable, "-m", "trunkline_lab.holder", str(home.root)),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        cwd="/",
+        env={**kept, "PYTHONPATH": str(LAB), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+    )
+    holder = int(started.stdout)
+    home.holder_file.write_text(json.dumps({"pid": holder, "start_ticks": start_ticks(holder)}))
     return holder
 
 
-def _wait_until_ready(home: Home, holder: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
+def _wait_until_ready(home: Home, holder: int, tell: Callable[[str], None]) -> None:
     deadline = time.monotonic() + START_SECONDS_MAX
     told = 0
     while True:
@@ -234,7 +236,7 @@ def _wait_until_ready(home: Home, holder: subprocess.Popen[bytes], tell: Callabl
         told = len(lines)
         if ready:
             break
-        if holder.poll() is not None:
+        if start_ticks(holder) is None:
             raise LabError(f"The laboratory ended while starting: {home.log_file.read_text().strip()[-600:]}")
         if time.monotonic() > deadline:
             raise LabError(f"The laboratory did not start in {START_SECONDS_MAX:g} s.", f"See {home.root}.")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import socket
 import threading
@@ -52,6 +53,7 @@ class StandIn:
         self.arrivals: list[Arrival] = []
         self.authorizations: list[dict[str, dict[str, Any]]] = []
         self.unauthenticated = 0
+        self.connections: set[socket.socket] = set()
         self._prefix = prefix
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self), bind_and_activate=False)
@@ -65,10 +67,13 @@ class StandIn:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop serving, and end the connections FreeRADIUS keeps open."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def of(self, user: str, *statuses: str) -> list[Arrival]:
         """A user's accounting requests so far, in order of arrival; with `statuses`, of these types only."""
@@ -128,6 +133,16 @@ def _shows(authorization: str | None, credentials: tuple[str, str]) -> bool:
 def _handler(platform: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            """Remember the connection while it lasts."""
+            super().setup()
+            platform.connections.add(self.connection)
+
+        def finish(self) -> None:
+            """Forget it."""
+            platform.connections.discard(self.connection)
+            super().finish()
 
         def log_message(self, *_args: Any) -> None:
             """Say nothing: the caller's terminal is not a log."""
