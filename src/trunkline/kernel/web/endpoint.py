@@ -10,6 +10,7 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, UnitOfWork
 from trunkline.kernel.errors import Forbidden, UnsupportedMediaType
 from trunkline.kernel.web.body import SIZE_MAX, check_json, decode_body
+from trunkline.kernel.web.origin import Principal
 from trunkline.kernel.web.query import Query
 
 _T = TypeVar("_T")
@@ -36,6 +37,7 @@ class Call:
 
     database   where to open a unit of work or a read session
     context    who asks, for which tenant, at what instant, under which correlation id
+    principal  how the asker was recognised; None at a public endpoint
     path       values of the placeholders in the endpoint's path, decoded
     query      decoded parameters: `query["a"]`, `query.get("a")`, `query.all("a")`, `query.pairs`
     raw_query  the query string as it came, for grammars of their own (TMF filters)
@@ -55,6 +57,7 @@ class Call:
         headers: Mapping[str, str],
         content: bytes,
         peer: str = "",
+        principal: Principal | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.database = database
@@ -64,6 +67,7 @@ class Call:
         self.headers = headers
         self.content = content
         self.peer = peer
+        self.principal = principal
         self.unit_hooks: list[UnitHook] = []
         self._query: Query | None = None
 
@@ -108,10 +112,12 @@ Handler = Callable[[Call], Awaitable[Reply]]
 class Endpoint(msgspec.Struct, frozen=True):
     """One operation of the API.
 
-    permission  what the principal needs, "<resource>:<verb>"; not looked at when `public`
+    permission  what the principal needs, "<resource>:<verb>"; "" when any principal may; not looked at when `public`
     request     type of the body, for OpenAPI; the handler decodes it with `call.body`
     size_max    most bytes of body accepted
     public      needs no principal: log-in, health
+    secret      the answer holds a secret (a new key, a session): nothing may store or log it, so an Idempotency-Key
+                cannot replay it
     """
 
     method: str
@@ -124,11 +130,12 @@ class Endpoint(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     public: bool = False
     size_max: int = SIZE_MAX
+    secret: bool = False
 
 
 def permits(held: frozenset[str], wanted: str) -> bool:
-    """Whether one of the held permissions covers `wanted`: itself, "*", "<resource>:*" or "*:<verb>"."""
-    if wanted in held or "*" in held:
+    """Whether one of the held permissions covers `wanted`: itself, "*", "<resource>:*" or "*:<verb>"; "" needs none."""
+    if wanted in held or "*" in held or not wanted:
         return True
     resource, _, verb = wanted.partition(":")
     return f"{resource}:*" in held or f"*:{verb}" in held

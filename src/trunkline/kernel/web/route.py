@@ -18,7 +18,7 @@ from trunkline.kernel.ids import new_id
 from trunkline.kernel.web.body import receive
 from trunkline.kernel.web.endpoint import Call, Endpoint, Reply, forbidden, permits
 from trunkline.kernel.web.fault import error_reply, to_refusal, to_response
-from trunkline.kernel.web.origin import Authenticate, context_of, credentials_of, origin_of
+from trunkline.kernel.web.origin import Authenticate, Principal, context_of, credentials_of, origin_of
 from trunkline.kernel.web.query import checked_text
 
 
@@ -103,14 +103,14 @@ class EndpointApp:
             if principal is not None and not permits(principal.permissions, self._endpoint.permission):
                 raise forbidden(self._endpoint.permission)
             async with self._observed(context):
-                reply = await self._handle(request, context)
+                reply = await self._handle(request, context, principal)
         except TrunklineError as error:
             reply = error_reply(error, correlation_id)
         except Exception as error:  # noqa: BLE001  the one place where everything ends in an answer
             reply = error_reply(to_refusal(error), correlation_id)
         return to_response(reply, correlation_id)
 
-    async def _handle(self, request: Request, context: Context) -> Reply:
+    async def _handle(self, request: Request, context: Context, principal: Principal | None) -> Reply:
         endpoint = self._endpoint
         content = b""
         if endpoint.method in ("POST", "PUT", "PATCH", "DELETE"):
@@ -124,6 +124,7 @@ class EndpointApp:
             headers=request.headers,
             content=content,
             peer=request.client.host if request.client else "",
+            principal=principal,
         )
         reply: Reply = await (self._frame.run or run)(call)
         return reply
