@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tools.entities.plan import SHARED, Planner, read_table
+from tools.entities.plan import SHARED, Module, Planner, read_table
 from tools.entities.render import render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,15 +16,21 @@ def contracts_folder() -> Path:
     return Path(os.environ.get("TRUNKLINE_SHARED") or ROOT.parent / "shared") / "tmf"
 
 
-def generated(contracts: Path) -> dict[Path, str]:
+def generated(modules: list[Module]) -> dict[Path, str]:
     """Every generated file, by its path below the project, with the text it should have."""
-    modules = Planner(contracts, read_table()).modules()
     return {_path(module.name): render(module, modules[0]) for module in modules}
 
 
 def _path(module: str) -> Path:
     name = "types.py" if module == SHARED else "entities.py"
     return Path("src", "trunkline", *module.split("."), name)
+
+
+def stale(texts: dict[Path, str], root: Path) -> list[Path]:
+    """Those of the files below `root` that are missing or not as generated."""
+    return [
+        path for path, text in texts.items() if not (root / path).is_file() or (root / path).read_text("utf-8") != text
+    ]
 
 
 def main() -> int:
@@ -38,16 +44,14 @@ def main() -> int:
     if not arguments.contracts.is_dir():
         print(f"There are no contracts in {arguments.contracts}; name their folder with --contracts.", file=sys.stderr)
         return 1
-    texts = generated(arguments.contracts)
-    stale = [
-        path for path, text in texts.items() if not (ROOT / path).is_file() or (ROOT / path).read_text("utf-8") != text
-    ]
-    for path in stale:
+    texts = generated(Planner(arguments.contracts, read_table()).modules())
+    differing = stale(texts, ROOT)
+    for path in differing:
         if not arguments.check:
             (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(texts[path], "utf-8")
         print(f"{'differs from the contracts' if arguments.check else 'written'}: {path}")
-    return 1 if arguments.check and stale else 0
+    return 1 if arguments.check and differing else 0
 
 
 if __name__ == "__main__":

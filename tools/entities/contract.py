@@ -20,7 +20,6 @@ class Contract(msgspec.Struct, frozen=True):
     file: str
     schemas: dict[str, Any]
     paths: dict[str, Any]
-    examples: dict[str, Any]
 
 
 class _PlainLoader(yaml.CSafeLoader):
@@ -43,20 +42,24 @@ def files(folder: Path) -> dict[tuple[int, int], Path]:
     return found
 
 
+def parse(path: Path) -> dict[str, Any]:
+    """The file's whole content."""
+    text = path.read_text(encoding="utf-8")
+    content = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a safe loader)
+    return dict(content)
+
+
 def read(path: Path) -> Contract:
     """Read a contract file. Its name says number and version."""
     match = _FILE.fullmatch(path.name)
     if match is None:
         raise ValueError(f"{path.name} is not named as a contract")
-    text = path.read_text(encoding="utf-8")
-    content = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a safe loader)
-    components = content.get("components", {})
+    content = parse(path)
     return Contract(
         number=int(match["number"]),
         generation=int(match["generation"]),
         version=match["version"],
         file=path.name,
-        schemas=components.get("schemas") or content["definitions"],
+        schemas=content["components"]["schemas"] if "components" in content else content["definitions"],
         paths=content["paths"],
-        examples=components.get("examples", {}),
     )

@@ -102,7 +102,7 @@ class Shapes:
         target = _target(node)
         if target:
             node = self._schema(target)
-        return target, tuple(dict.fromkeys(node.get("enum", ())))
+        return target, tuple(dict.fromkeys(value.strip() for value in node.get("enum", ())))
 
     def _schema(self, name: str) -> dict[str, Any]:
         """The schema; one that is referred to but missing (TMF640 has such) constrains nothing."""

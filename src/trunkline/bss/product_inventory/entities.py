@@ -90,7 +90,7 @@ PRODUCT = EntityInfo(
         "pendingTerminate",
         "terminated",
         "suspended",
-        "aborted ",
+        "aborted",
     ),
     events=(
         "ProductAttributeValueChangeEvent",

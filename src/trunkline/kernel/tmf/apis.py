@@ -67,7 +67,9 @@ APIS = (
     API(669, "Party Role", "partyRoleManagement", ("4.0.0", "5.0.0")),
     API(670, "Payment Method", "paymentMethod", ("4.0.0",)),
     API(671, "Promotion", "promotionManagement", ("4.1.0", "5.0.0")),
-    API(672, "User Roles and Permissions", "rolesAndPermissions", ("4.0.0", "5.0.0")),
+    API(
+        672, "User Roles and Permissions", "rolesAndPermissions", ("4.0.0",)
+    ),  # the v5 known here is a beta without roles
     API(673, "Geographic Address", "geographicAddressManagement", ("4.0.1",)),
     API(674, "Geographic Site", "geographicSiteManagement", ("4.0.0",)),
     API(675, "Geographic Location", "geographicLocation", ("4.0.0",)),
@@ -105,22 +107,18 @@ def _by_code() -> dict[str, API]:
     return {api.code: api for api in APIS}
 
 
-def find_api(code: str) -> API | None:
-    """The API by its code ("TMF622"), or None."""
-    return _by_code().get(code)
-
-
 def get_api(code: str) -> API:
     """The API by its code ("TMF622"). Raises NotFound."""
-    api = find_api(code)
+    api = _by_code().get(code)
     if api is None:
         raise NotFound("unknownApi", f"There is no API {code} here.", allowed=tuple(_by_code()))
     return api
 
 
-def api_path(code: str, generation: int = 5) -> str:
-    """Where a generation of the API is served: "/tmf-api/productOrderingManagement/v5". Raises NotFound.
+def api_path(code: str, generation: int | None = None) -> str:
+    """Where the API is served, by default its highest generation: "/tmf-api/productOrderingManagement/v5".
 
-    Generation 5 is served for every API, for documents are always in its form; 4 is a mapping at the edge.
+    Raises NotFound for an API that is not in the table.
     """
-    return f"/tmf-api/{get_api(code).segment}/v{generation}"
+    api = get_api(code)
+    return f"/tmf-api/{api.segment}/v{generation or max(api.generations)}"

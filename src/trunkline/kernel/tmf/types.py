@@ -58,7 +58,7 @@ class ProductStatusType(StrEnum):
     PENDING_TERMINATE = "pendingTerminate"
     TERMINATED = "terminated"
     SUSPENDED = "suspended"
-    ABORTED = "aborted "
+    ABORTED = "aborted"
 
 
 class ServiceOperatingStatusType(StrEnum):
