@@ -4,6 +4,9 @@ from sqlalchemy import MetaData
 
 from trunkline.kernel.db import tables as kernel_tables
 from trunkline.kernel.events import tables as event_tables
+from trunkline.kernel.idempotency import tables as idempotency_tables
+from trunkline.kernel.jobs import tables as job_tables
+from trunkline.kernel.plans import tables as plan_tables
 from trunkline.kernel.security import tables as security_tables
 
 _NAMING = {
@@ -17,6 +20,6 @@ _NAMING = {
 def metadata() -> MetaData:
     """All tables of kernel and domains."""
     found = MetaData(naming_convention=_NAMING)
-    for part in (kernel_tables, event_tables, security_tables):
+    for part in (kernel_tables, event_tables, security_tables, plan_tables, job_tables, idempotency_tables):
         part.define(found)
     return found

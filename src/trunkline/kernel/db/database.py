@@ -87,7 +87,11 @@ class Database:
     async def listen(self, channel: str, heard: Callable[[str], None]) -> "asyncpg.Connection[Record]":
         """A connection of its own that calls `heard(payload)` for each notification; the caller closes it."""
         connection = await asyncpg.connect(self.dsn)
-        await connection.add_listener(channel, lambda _c, _pid, _channel, payload: heard(str(payload)))
+        try:
+            await connection.add_listener(channel, lambda _c, _pid, _channel, payload: heard(str(payload)))
+        except BaseException:
+            connection.terminate()  # also when we are cancelled here: nobody else knows of the connection yet
+            raise
         return connection
 
     async def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Jobs: long work with progress. See the README beside this file."""

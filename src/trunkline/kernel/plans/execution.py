@@ -1,0 +1,116 @@
+"""Running one claimed step: its handler, then its completion or the record of its failure."""
+
+import asyncio
+
+import structlog
+
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import Database
+from trunkline.kernel.errors import TrunklineError, Unavailable
+from trunkline.kernel.plans.actions import StepActions
+from trunkline.kernel.plans.cancelling import Ready
+from trunkline.kernel.plans.create import encode
+from trunkline.kernel.plans.ending import LeaseLost, end_step, fail_step
+from trunkline.kernel.plans.leases import Claimed
+from trunkline.kernel.plans.spec import StepKind
+
+_log = structlog.get_logger(__name__)
+
+
+class Execution:
+    """Runs steps with the registered handlers. Holds no state of its own."""
+
+    def __init__(self, database: Database, actions: StepActions) -> None:
+        self._database = database
+        self._actions = actions
+
+    async def run(self, step: Claimed) -> Ready:
+        """Bring the step to its end or to its next attempt; returns what became ready to run.
+
+        What a handler raises becomes data on the step. A step whose lease was lost is left to its new holder. Raises
+        Unavailable when the database went away: the step is left, and whoever gets it when the lease ends goes on.
+        """
+        context = Context(
+            tenant=step.run.tenant,
+            actor=step.actor,
+            channel="worker",
+            now=self._database.clock.now(),
+            correlation_id=step.correlation_id,
+            causation_id=f"{step.run.plan_id}:{step.run.n}",
+            permissions=frozenset({"*"}),
+        )
+        try:
+            if step.kind == StepKind.TASK:
+                return await self._task(step, context)
+            if step.kind == StepKind.CALLOUT:
+                return await self._callout(step, context)
+            return await self._end(step, None, context)
+        except LeaseLost:
+            _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
+        except Exception as error:  # noqa: BLE001  # a handler may raise anything; it becomes data on the step
+            await self._failed(step, error, context)
+        return Ready()
+
+    async def _task(self, step: Claimed, context: Context) -> Ready:
+        handler = self._actions.tasks.get(step.run.action)
+        if handler is None:
+            raise unknown_action(step.run.action)
+        async with asyncio.timeout(step.timeout.total_seconds()), self._database.unit_of_work() as uow:
+            result = await handler(uow, step.run, context)
+            text = None if result is None else encode(result, "$.result")
+            return await end_step(uow, step.held, text, context, now=self._database.clock.now())
+
+    async def _callout(self, step: Claimed, context: Context) -> Ready:
+        handler = self._actions.callouts.get(step.run.action)
+        if handler is None:
+            raise unknown_action(step.run.action)
+        async with asyncio.timeout(step.timeout.total_seconds()):
+            result = await handler(step.run, context)
+        return await self._end(step, None if result is None else encode(result, "$.result"), context)
+
+    async def _end(self, step: Claimed, result: str | None, context: Context) -> Ready:
+        async with self._database.unit_of_work() as uow:
+            return await end_step(uow, step.held, result, context, now=self._database.clock.now())
+
+    async def _failed(self, step: Claimed, error: Exception, context: Context) -> None:
+        if isinstance(error, Unavailable) and error.code == "databaseUnavailable":
+            raise error
+        final = isinstance(error, TrunklineError) and not error.retryable
+        again = not final and step.failures + 1 < step.retry.max_attempts
+        log = _log.info if again else _log.error
+        log(
+            "step_failed",
+            plan=step.run.plan_id,
+            step=step.run.name,
+            attempt=step.run.attempt,
+            again=again,
+            error=repr(error),
+            exc_info=not isinstance(error, TrunklineError),
+        )
+        try:
+            async with self._database.unit_of_work() as uow:
+                await fail_step(
+                    uow,
+                    step.held,
+                    as_data(error),
+                    context,
+                    now=self._database.clock.now(),
+                    retry_after=step.retry.delay(step.failures + 1) if again else None,
+                )
+        except LeaseLost:
+            _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
+
+
+def as_data(error: Exception) -> dict[str, object]:
+    """An error as it is kept on a step or job and shown: code, reason, and what our own errors say beyond."""
+    if isinstance(error, TrunklineError):
+        more = {"message": error.message, "path": error.path, "hint": error.hint, "allowed": error.allowed}
+        return {"code": error.code, "reason": error.reason} | {k: v for k, v in more.items() if v is not None}
+    if isinstance(error, TimeoutError):
+        return {"code": "timedOut", "reason": "It took longer than it may."}
+    return {"code": "unexpected", "reason": f"{type(error).__name__}: {error}"[:2000]}
+
+
+def unknown_action(name: str) -> TrunklineError:
+    """The error for a step whose action no handler is registered for: a mistake in the plan or in the wiring."""
+    return TrunklineError("unknownAction", f"No handler is registered for the action {name!r}.")
