@@ -86,12 +86,11 @@ def nearest(entity: type[msgspec.Struct], path: str) -> str | None:
 @lru_cache(maxsize=512)
 def _json_schema(entity: type[msgspec.Struct]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([entity], ref_template="#/components/schemas/{name}")
-    for name, schema in components.items():
+    for schema in components.values():
         for attribute, inner in schema.get("properties", {}).items():
             schema["properties"][attribute] = _number(inner)
-        # Where a docstring is inherited it describes the base class, not this one.
-        schema.pop("description", None)
-        schema.setdefault("title", name)
+        if not schema.get("required"):
+            schema.pop("required", None)
     return components
 
 
