@@ -94,6 +94,10 @@ class Database:
             raise
         return connection
 
+    def pool_size(self) -> tuple[int, int]:
+        """How many connections the pool holds, and how many of them are idle."""
+        return self._pool.get_size(), self._pool.get_idle_size()
+
     async def close(self) -> None:
         if self._notifier is not None:
             self._notifier.cancel()
