@@ -66,7 +66,8 @@ def shared_server(folder: Path) -> Iterator[TestServer]:
             _start_keeper(folder)
         fcntl.flock(starting, fcntl.LOCK_UN)
         if (folder / "failed").exists():
-            raise RuntimeError(f"The tests' PostgreSQL did not start:\n{(folder / 'failed').read_text()}")
+            said = (folder / "failed").read_text().splitlines()
+            raise RuntimeError("\n".join(["The tests' PostgreSQL did not start:", *said[-12:]]))
         yield TestServer((folder / "ready").read_text())
 
 

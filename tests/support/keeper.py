@@ -32,13 +32,11 @@ def main(folder: Path) -> None:
         dsn = server.start()
         migrate.upgrade(dsn)
         _answer(folder, "ready", dsn)
-        with (folder / "users").open("a") as users:
-            fcntl.flock(users, fcntl.LOCK_EX)
-    except BaseException:
+    except Exception:
         _answer(folder, "failed", traceback.format_exc())
-        raise
-    finally:
-        server.stop()
+    with (folder / "users").open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+    server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
