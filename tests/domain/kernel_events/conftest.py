@@ -12,7 +12,7 @@ from trunkline.kernel.db import Database
 async def database(database_dsn: str) -> AsyncIterator[Database]:
     found = await Database.connect(database_dsn, max_size=8)
     async with found.unit_of_work() as uow:
-        for table in ("outbox", "event_log", "delivery", "inbox", "hub_subscription", "audit"):
+        for table in ("outbox", "event_log", "delivery", "inbox", "hub_subscription"):
             await uow.execute(f"truncate kernel.{table}")
         await uow.execute("drop schema if exists proof cascade")
     await make_effects(found)

@@ -155,8 +155,10 @@ async def test_skipping_needs_a_reason_and_lets_the_others_pass(database: Databa
         async with database.unit_of_work() as uow:
             await replay(uow, found.id, context(database))
     async with database.read() as session:
-        rows = await session.fetch("select action, resource, resource_id, reason, actor from kernel.audit")
-    assert [tuple(row) for row in rows] == [("skip", "event", found.event_id, "line was torn down", "user-7")]
+        rows = await session.fetch(
+            "select action, resource, reason, actor from kernel.audit where resource_id = $1", found.event_id
+        )
+    assert [tuple(row) for row in rows] == [("skip", "event", "line was torn down", "user-7")]
 
 
 async def test_what_stands_behind_a_parked_event_is_put_off_and_comes_back(database: Database) -> None:

@@ -38,11 +38,14 @@ async def test_events_move_to_the_log_in_order_with_one_delivery_per_consumer(da
 
 
 async def test_a_rolled_back_change_leaves_no_event(database: Database) -> None:
-    with pytest.raises(RuntimeError, match="changed my mind"):
+    async def change() -> None:
         async with database.unit_of_work() as uow:
             uow.publish(happening(database, "A", 1))
             await uow.flush()
             raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await change()
     assert await Relay(database, []).move() == Relayed(events=0, deliveries=0)
 
 
@@ -79,9 +82,11 @@ async def test_relays_beside_each_other_move_everything_once_and_in_order(databa
         for n in range(60):
             await publish(database, *(happening(database, f"o{m}", n) for m in range(10)))
 
-    *moved, _ = await asyncio.gather(*map(move, relays), produce())
-    rest = sum([(await relays[0].move()).events for _ in range(3)])
-    assert sum(moved) + rest == 600
+    producing = asyncio.create_task(produce())
+    moved = await asyncio.gather(*map(move, relays))
+    await producing
+    rest = [(await relays[0].move()).events for _ in range(3)]
+    assert sum(moved) + sum(rest) == 600
     async with database.read() as session:
         for m in range(10):
             found = await events_about(session, TENANT, "productOrder", f"o{m}")

@@ -9,6 +9,7 @@ nor delay a technical retry.
 
 import re
 from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import blake2b
 
 import msgspec
@@ -24,15 +25,15 @@ select c.consumer from unnest($1::text[]) as c(consumer)
  where exists (select 1 from kernel.delivery d where d.consumer = c.consumer and d.next_at <= now())"""
 
 # Rows that are due but stand behind one that waits or is parked. Without putting them off, each claim would walk over
-# all of them.
+# all of them. A first try under lease is not waited for in this way: it is over soon.
 _BLOCKED = """
 select distinct d.tenant, d.resource, d.resource_id, h.seq
   from (select * from kernel.delivery where consumer = $1 and next_at <= now() order by next_at, seq limit 5000) d
- cross join lateral (select p.seq, p.next_at from kernel.delivery p
+ cross join lateral (select p.seq, p.next_at, p.attempts from kernel.delivery p
                       where p.tenant = d.tenant and p.consumer = d.consumer and p.resource = d.resource
                         and p.resource_id = d.resource_id
                       order by p.seq limit 1) h
- where h.seq < d.seq and h.next_at > now()"""
+ where h.seq < d.seq and h.next_at > now() and h.attempts > 0"""
 
 # The head's row lock keeps its release (done, skipped, replayed) from slipping in between.
 _HEADS = """
@@ -40,7 +41,7 @@ select p.tenant, p.resource, p.resource_id, p.seq, least(p.next_at, now() + $6) 
   from kernel.delivery p
   join unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) as b(tenant, resource, resource_id, seq)
     on p.tenant = b.tenant and p.resource = b.resource and p.resource_id = b.resource_id and p.seq = b.seq
- where p.consumer = $1 and p.next_at > now()
+ where p.consumer = $1 and p.next_at > now() and p.attempts > 0
    for share of p skip locked"""
 
 _PUT_OFF = """
@@ -84,6 +85,13 @@ class DeliveryKey(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
+class Outcome(StrEnum):
+    """What became of a failed try."""
+
+    FAILED = "failed"
+    PARKED = "parked"
+
+
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often and when a failed delivery is tried again.
 
@@ -106,13 +114,13 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         spread = int.from_bytes(blake2b(f"{seed}/{attempts}".encode(), digest_size=4).digest(), "big")
         return nominal * 4 / 5 + nominal * 2 / 5 * (spread / 2**32)
 
-    def gives_up(self, attempts: int, error: BaseException) -> bool:
+    def gives_up(self, attempts: int, error: Exception) -> bool:
         """Whether the delivery is parked after `attempts` failures, the last of them with `error`."""
         refused = isinstance(error, TrunklineError) and not error.retryable
         return attempts >= (min(self.attempts_refused, self.attempts) if refused else self.attempts)
 
 
-def error_text(error: BaseException) -> str:
+def error_text(error: Exception) -> str:
     """What is kept of an error: kind and first line, without credentials, at most 500 characters."""
     name = f"{type(error).__name__} {error.code}" if isinstance(error, TrunklineError) else type(error).__name__
     line = (str(error).strip().splitlines() or [""])[0]
@@ -143,14 +151,14 @@ async def put_off_blocked(uow: UnitOfWork, consumer: str) -> int:
 
 
 async def fail(
-    uow: UnitOfWork, key: DeliveryKey, failures: int, error: BaseException, policy: RetryPolicy, now: datetime
-) -> bool:
-    """Record the failed try number `failures`: set the next one, or park. Returns whether it was parked.
+    uow: UnitOfWork, key: DeliveryKey, failures: int, error: Exception, policy: RetryPolicy, now: datetime
+) -> Outcome | None:
+    """Record the failed try number `failures`: set the next one, or park.
 
-    Does nothing when another worker has taken or finished the delivery in the meantime.
+    None when another worker has taken or finished the delivery in the meantime: then nothing is recorded.
     """
     parked = policy.gives_up(failures, error)
-    await uow.execute(
+    recorded = await uow.execute(
         _FAIL,
         *(key.tenant, key.consumer, key.resource, key.resource_id, key.seq),
         failures - 1,
@@ -158,4 +166,6 @@ async def fail(
         now if parked else None,
         policy.pause(failures, f"{key.tenant}/{key.id}"),
     )
-    return parked
+    if not recorded:
+        return None
+    return Outcome.PARKED if parked else Outcome.FAILED

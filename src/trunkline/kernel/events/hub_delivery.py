@@ -170,9 +170,9 @@ class HubSender:
                         await release_followers(uow, key)
                 elif await uow.fetch_value(_HOLDS, *columns, row["next_at"]) is not None:
                     failures = row["attempts"] + 1
-                    parked = await fail(uow, key, failures, error, self._retry, self._database.clock.now())
+                    outcome = await fail(uow, key, failures, error, self._retry, self._database.clock.now())
                     self._log.warning(
-                        "notification_parked" if parked else "notification_refused",
+                        f"notification_{outcome}",
                         tenant=key.tenant,
                         subscription=key.consumer,
                         event_id=row["id"],

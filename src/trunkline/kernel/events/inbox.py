@@ -144,9 +144,11 @@ class Consumers:
     async def _record(self, row: Record, error: Exception) -> None:
         key, failures = DeliveryKey.of(row), row["attempts"] + 1
         async with self._database.unit_of_work() as uow:
-            parked = await fail(uow, key, failures, error, self._retry, self._database.clock.now())
+            outcome = await fail(uow, key, failures, error, self._retry, self._database.clock.now())
+        if outcome is None:
+            return
         self._log.error(
-            "event_parked" if parked else "event_failed",
+            f"event_{outcome}",
             tenant=key.tenant,
             consumer=key.consumer,
             event_type=row["type"],
