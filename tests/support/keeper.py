@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
         dsn = server.start()
         migrate.upgrade(dsn)
         _answer(folder, "ready", dsn)
-    except Exception:
+    except Exception:  # noqa: BLE001  whatever it was, the test processes must hear of it
         _answer(folder, "failed", traceback.format_exc())
     with (folder / "users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_EX)
