@@ -69,7 +69,9 @@ async def publish_key(uow: UnitOfWork, key: OpeningKey) -> None:
     one: starting with a lost key file must not pass unseen."""
     published = await uow.fetch_value("select public_key from activation.sealing_key")
     if published is None:
-        await uow.execute("insert into activation.sealing_key(public_key) values ($1) on conflict do nothing", key.public)
+        await uow.execute(
+            "insert into activation.sealing_key(public_key) values ($1) on conflict do nothing", key.public
+        )
         published = await uow.fetch_value("select public_key from activation.sealing_key")
     if bytes(published) != key.public:
         raise Precondition(
@@ -204,9 +206,12 @@ def _check(command: PutSubscriber) -> None:
             IPv4Address(command.framed_ip)
         except ValueError:
             problems.append(Invalid("invalidAddress", "That is not an IPv4 address.", path="$.framedIp"))
-    for name in ("downstream_bit_s", "upstream_bit_s"):
-        if (getattr(command, name) or 1) < 1:
-            problems.append(Invalid("invalidSpeed", "A speed is at least 1 bit/s.", path=f"$.{name}"))
+    speeds = {"$.downstreamBitS": command.downstream_bit_s, "$.upstreamBitS": command.upstream_bit_s}
+    problems += [
+        Invalid("invalidSpeed", "A speed is at least 1 bit/s.", path=path)
+        for path, speed in speeds.items()
+        if speed is not None and speed < 1
+    ]
     if problems:
         raise Invalid.all_of(problems)
 

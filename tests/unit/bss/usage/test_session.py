@@ -167,6 +167,39 @@ def test_without_session_time_records_go_to_the_newest_generation() -> None:
     assert apply([], untimed).added == 900
 
 
+def unstamped(status: Status, arrived: int, seconds: int, octets: int) -> AccountingRecord:
+    """A record without Event-Timestamp that came `arrived` seconds after noon."""
+    return AccountingRecord(
+        status=status,
+        nas="bng-1",
+        session_id="A1",
+        session_time=seconds,
+        output_octets=octets,
+        event_at=NOON + timedelta(seconds=arrived),
+        exact_time=False,
+    )
+
+
+def test_without_stamps_a_buffer_delivered_at_once_is_one_session() -> None:
+    at_once = [unstamped(INTERIM, 5_000 + n, 300 * n, 100 * n) for n in range(1, 11)]
+    for feeding in (at_once, at_once[::-1]):
+        sessions, added = feed([*feeding, unstamped(STOP, 5_020, 3_100, 1_050)])
+        assert (len(sessions), sum(added)) == (1, 1_050)
+
+
+def test_without_stamps_a_repetition_that_comes_late_adds_nothing() -> None:
+    stopped = [unstamped(INTERIM, 300, 300, 100), unstamped(STOP, 400, 400, 200)]
+    sessions, added = feed([*stopped, unstamped(INTERIM, 900, 350, 150)])
+    assert (len(sessions), added) == (1, [100, 100, 0])
+
+
+def test_without_stamps_an_id_used_again_is_another_generation() -> None:
+    first = [unstamped(INTERIM, 300, 300, 100), unstamped(INTERIM, 600, 600, 200)]
+    second = [unstamped(INTERIM, 2_000, 700, 300), unstamped(STOP, 2_100, 800, 400)]
+    sessions, added = feed(first + second)
+    assert ([s.octets for s in sessions], added) == ([200, 400], [100, 100, 300, 100])
+
+
 @given(
     st.lists(st.integers(0, 2**36), min_size=1, max_size=12).map(sorted),
     st.randoms(use_true_random=False),

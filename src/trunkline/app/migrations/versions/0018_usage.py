@@ -5,7 +5,7 @@ from alembic import op
 from trunkline.kernel.tmf.tables import resource_table_ddl
 
 revision = "0018"
-down_revision = "0011"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

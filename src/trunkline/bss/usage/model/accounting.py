@@ -51,6 +51,7 @@ class AccountingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What one accounting request says. Instants are those of the machine that stamped them.
 
     nas           NAS-Identifier, else its address
+    port          NAS-Port-Id and NAS-Port together: gateways give one name to many ports, or one number to many names
     event_at      when it was counted: Event-Timestamp, else arrival less Acct-Delay-Time
     exact_time    whether event_at comes from the NAS
     session_time  seconds since the session began; None when the NAS does not tell
@@ -82,14 +83,16 @@ class AccountingRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Equal for repetitions of one packet, whatever way they come (RFC 2866, 4.1: a NAS repeats until answered).
 
         Acct-Delay-Time grows with each repetition and is left out; Event-Timestamp stays and tells re-used ids apart.
+        Restarts have no counters that tell them apart, so their time always counts: a repeated one closes nothing more.
         """
+        timed = self.exact_time or self.status in (Status.ON, Status.OFF)
         parts = (
             self.nas,
             self.session_id,
             self.status,
             self.session_time,
             *(self.input_octets, self.input_gigawords, self.output_octets, self.output_gigawords),
-            int(self.event_at.timestamp()) if self.exact_time else None,
+            int(self.event_at.timestamp()) if timed else None,
         )
         return "acct:" + hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -116,7 +119,7 @@ def read_attributes(attributes: Attributes, received_at: datetime, zone: tzinfo 
         nas=nas,
         session_id=session_id or "",
         user=_text(attributes, "User-Name", "Stripped-User-Name"),
-        port=_text(attributes, "NAS-Port-Id", "NAS-Port"),
+        port=_port(attributes),
         session_time=_number(attributes, "Acct-Session-Time"),
         input_octets=_number(attributes, "Acct-Input-Octets"),
         output_octets=_number(attributes, "Acct-Output-Octets"),
@@ -179,6 +182,11 @@ def _text(attributes: Attributes, *names: str) -> str | None:
         if value is not None and str(value) != "":
             return str(value)
     return None
+
+
+def _port(attributes: Attributes) -> str | None:
+    parts = [str(attributes[name]) for name in ("NAS-Port-Id", "NAS-Port") if attributes.get(name) is not None]
+    return " ".join(parts) or None
 
 
 def _number(attributes: Attributes, name: str) -> int | None:

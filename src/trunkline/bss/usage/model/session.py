@@ -154,6 +154,8 @@ def _find(generations: Sequence[Session], record: AccountingRecord) -> Session |
         for s in generations
         if abs(s.started_at - began) <= BEGIN_TOLERANCE and not _begins_after_end(s, record, began)
     ]
+    if not near and not record.exact_time:
+        near = [s for s in generations if _arrived_late(s, record, began)]
     return min(near, key=lambda s: abs(s.started_at - began), default=None)
 
 
@@ -161,6 +163,22 @@ def _begins_after_end(session: Session, record: AccountingRecord, began: datetim
     if session.closed_at is not None and session.closed_by in (Closure.STOP, Closure.RESTART):
         return began > session.closed_at + AFTER_END
     return record.status is Status.START and session.session_time > 0 and began > session.last_event_at + AFTER_END
+
+
+def _arrived_late(session: Session, record: AccountingRecord, began: datetime) -> bool:
+    """Whether a record without a stamp may be an old one of this session, delivered late: it then seems to have begun
+    later than it did. Taking it for a new session would count all of it twice; so it is new only when it began after
+    the last that was heard of the old one, and says something the old one had not said."""
+    if record.status is Status.START or session.started_at > record.event_at:
+        return False
+    said_before = (record.session_time or 0) <= session.session_time and all(
+        ((gigawords or 0) << 32) + (octets or 0) <= counter.total
+        for octets, gigawords, counter in (
+            (record.input_octets, record.input_gigawords, session.input),
+            (record.output_octets, record.output_gigawords, session.output),
+        )
+    )
+    return said_before or began <= session.last_event_at
 
 
 def _begin(record: AccountingRecord, generation: int) -> Session:
