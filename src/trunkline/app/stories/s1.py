@@ -232,7 +232,7 @@ class StoryS1:
 
     def _check_chain(self) -> None:
         self._report.step("Product, services and resources are active since the same instant")
-        products = self._api.get(f"{INVENTORY}/product", **{"productOrderItem.productOrderId": self._ids["order"]})
+        products = self._api.get(f"{INVENTORY}/product", **{"productOrderItem.orderId": self._ids["order"]})
         starts = {product["startDate"] for product in products}
         for service in self._services():
             starts.add(service["startDate"])

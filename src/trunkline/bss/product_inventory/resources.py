@@ -25,7 +25,7 @@ products = Resource(
         },
     ),
     hot=("name", "startDate", "terminationDate"),
-    index=("productOrderItem.productOrderId",),
+    index=("productOrderItem.orderId",),
     references=(
         Reference("productOffering", to=(product_offerings,)),
         Reference("billingAccount", to=(billing_accounts,)),

@@ -30,7 +30,11 @@ async def start(uow: UnitOfWork, order_id: str, context: Context) -> Document:
         started = {**item, "state": "inProgress"}
         if item["action"] == "add":
             product = await _product(uow, order, item, context)
-            started["product"] = {**item.get("product", {"@type": "Product"}), "id": product["id"], "href": product["href"]}
+            started["product"] = {
+                **item.get("product", {"@type": "Product"}),
+                "id": product["id"],
+                "href": product["href"],
+            }
         items.append(started)
     return await product_orders.move(uow, order_id, "inProgress", context, productOrderItem=items)
 

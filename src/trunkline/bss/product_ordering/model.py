@@ -107,7 +107,12 @@ def product_of(order: Document, item: Document, context_now: str) -> Document:
         "productPrice": [{**price, "@type": "ProductPrice"} for price in item.get("itemPrice", ())],
         "billingAccount": item.get("billingAccount") or order["billingAccount"],
         "productOrderItem": [
-            {"@type": "RelatedOrderItem", "productOrderId": order["id"], "orderItemId": item["id"], "orderItemAction": "add"}
+            {
+                "@type": "RelatedOrderItem",
+                "orderId": order["id"],
+                "orderItemId": item["id"],
+                "orderItemAction": "add",
+            }
         ],
         "relatedParty": order.get("relatedParty", []),
     }

@@ -28,7 +28,15 @@ LIFE_CYCLE = LifeCycle(
         "draft": {"acknowledged", "cancelled"},
         "acknowledged": {"rejected", "pending", "inProgress", "cancelled"},
         "pending": {"inProgress", "cancelled", "pendingCancellation"},
-        "inProgress": {"held", "pending", "completed", "failed", "partial", "assessingCancellation", "pendingCancellation"},
+        "inProgress": {
+            "held",
+            "pending",
+            "completed",
+            "failed",
+            "partial",
+            "assessingCancellation",
+            "pendingCancellation",
+        },
         "held": {"inProgress", "assessingCancellation", "pendingCancellation"},
         "assessingCancellation": {"inProgress", "pendingCancellation"},
         "pendingCancellation": {"cancelled", "failed"},
@@ -123,7 +131,11 @@ def accepted(order: Document, context: Context) -> Event:
 async def _prices(uow: UnitOfWork, offering: Document, context: Context) -> list[Document]:
     found = []
     for reference in offering.get("productOfferingPrice", ()):
-        price = await product_offering_prices.find(uow, reference.get("id", ""), context) if "id" in reference else reference
+        price = (
+            await product_offering_prices.find(uow, reference.get("id", ""), context)
+            if "id" in reference
+            else reference
+        )
         if price is not None:
             found.append(price)
     return found

@@ -11,7 +11,8 @@ _ERROR = {
     "type": "object",
     "required": ["code", "reason", "@type"],
     "properties": {
-        name: {"type": "string"} for name in ("code", "reason", "message", "status", "@type", "path", "hint", "correlationId")
+        name: {"type": "string"}
+        for name in ("code", "reason", "message", "status", "@type", "path", "hint", "correlationId")
     }
     | {"allowed": {"type": "array", "items": {"type": "string"}}},
 }
@@ -26,7 +27,9 @@ _LIST_PARAMETERS = (
 )
 
 
-def openapi(title: str, version: str, resources: Sequence[Resource[Any]], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+def openapi(
+    title: str, version: str, resources: Sequence[Resource[Any]], endpoints: Sequence[Endpoint]
+) -> dict[str, Any]:
     """The OpenAPI document of these endpoints; `resources` give the schemas of the record endpoints among them."""
     schemas: dict[str, Any] = {"Error": _ERROR}
     by_path: dict[str, Resource[Any]] = {}
@@ -43,7 +46,10 @@ def openapi(title: str, version: str, resources: Sequence[Resource[Any]], endpoi
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic"},
+            },
         },
         "security": [{"bearer": []}, {"basic": []}],
     }
@@ -55,7 +61,8 @@ def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schemas: dict
         "operationId": _operation_id(endpoint),
         "tags": list(endpoint.tags),
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _placeholders(endpoint.path)
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _placeholders(endpoint.path)
         ],
         "responses": {code: _json_of("Error") for code in _ERROR_CODES},
     }
@@ -102,7 +109,10 @@ def _record(endpoint: Endpoint, resource: Resource[Any], operation: dict[str, An
     elif endpoint.path.endswith("}"):
         responses["200"] = {"description": "Found", "content": {"application/json": one}}
         responses["304"] = {"description": "Not changed since the given ETag"}
-        operation["parameters"] += [_query("fields", "string", _LIST_PARAMETERS[0][2]), _query("asOf", "string", "Past instant")]
+        operation["parameters"] += [
+            _query("fields", "string", _LIST_PARAMETERS[0][2]),
+            _query("asOf", "string", "Past instant"),
+        ]
     else:
         many = {"application/json": {"schema": {"type": "array", "items": one["schema"]}}}
         responses["200"] = {"description": "All that match", "content": many}

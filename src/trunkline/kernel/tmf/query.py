@@ -25,7 +25,17 @@ _CLAUSE = re.compile(
     r"(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_SIGNS = {"==": "eq", "=": "eq", "!=": "ne", ">=": "gte", "<=": "lte", ">": "gt", "<": "lt", "=~": "regex", "*=": "regex"}
+_SIGNS = {
+    "==": "eq",
+    "=": "eq",
+    "!=": "ne",
+    ">=": "gte",
+    "<=": "lte",
+    ">": "gt",
+    "<": "lt",
+    "=~": "regex",
+    "*=": "regex",
+}
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -67,7 +77,9 @@ def parse(raw: str) -> Query:
             grouped.setdefault((path, operator), []).extend(values)
     if len(grouped) > CLAUSES_MAX:
         raise Invalid("tooManyClauses", f"At most {CLAUSES_MAX} conditions in one query.")
-    clauses = tuple(Clause(path, operator, _checked(path, operator, values)) for (path, operator), values in grouped.items())
+    clauses = tuple(
+        Clause(path, operator, _checked(path, operator, values)) for (path, operator), values in grouped.items()
+    )
     return _with_control(clauses, control)
 
 

@@ -110,9 +110,7 @@ def _patcher(resource: AnyResource) -> Callable[[Call], Any]:
         if_match = _if_match(call)
         fields = parse_fields(call.query.get("fields"))
         async with call.unit_of_work() as uow:
-            changed = await resource.change(
-                uow, call.path["id"], edit, call.context, if_match=if_match, guard=guard
-            )
+            changed = await resource.change(uow, call.path["id"], edit, call.context, if_match=if_match, guard=guard)
             version = await _version(resource, uow, call)
         return Reply(200, encode(select_fields(changed, fields)), headers={"ETag": f'"{version}"'})
 
@@ -160,7 +158,9 @@ def _if_match(call: Call) -> int | None:
         return None
     version = text.removeprefix("W/").strip('"')
     if not version.isdigit() or len(version) > 9:
-        raise Precondition("versionMoved", "If-Match names no version of this record.", hint='Send the ETag you read, as "3".')
+        raise Precondition(
+            "versionMoved", "If-Match names no version of this record.", hint='Send the ETag you read, as "3".'
+        )
     return int(version)
 
 
@@ -178,7 +178,9 @@ def _page_headers(resource: AnyResource, query: Query, page: Page, raw: str) -> 
     headers = {"X-Total-Count": str(page.total), "X-Result-Count": str(len(page.texts))}
     if page.total_is_minimum:
         headers["X-Total-Count-Relation"] = "gte"
-    rest = "&".join(part for part in raw.split("&") if part and part.split("=")[0] not in ("offset", "limit", "after", "before"))
+    rest = "&".join(
+        part for part in raw.split("&") if part and part.split("=")[0] not in ("offset", "limit", "after", "before")
+    )
 
     def link(relation: str, **place: object) -> str:
         parameters = "&".join([*([rest] if rest else []), *(f"{k}={v}" for k, v in place.items())])

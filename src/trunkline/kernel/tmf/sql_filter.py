@@ -41,7 +41,11 @@ class Filters:
     """Compiles conditions on one resource's records."""
 
     def __init__(
-        self, entity: type[msgspec.Struct], state_attribute: str | None, hot: tuple[HotColumn, ...], index: tuple[str, ...]
+        self,
+        entity: type[msgspec.Struct],
+        state_attribute: str | None,
+        hot: tuple[HotColumn, ...],
+        index: tuple[str, ...],
     ) -> None:
         self._entity = entity
         self._index = frozenset(index)
@@ -107,7 +111,13 @@ class Filters:
             return f"{column} ~ {parameters.add(_regex(clause))}"
         values = [_value(kind, value, clause.path) for value in clause.values]
         if clause.operator == "eq":
-            cast = {"string": "text", "datetime": "timestamptz", "date": "date", "number": "numeric", "boolean": "boolean"}
+            cast = {
+                "string": "text",
+                "datetime": "timestamptz",
+                "date": "date",
+                "number": "numeric",
+                "boolean": "boolean",
+            }
             return f"{column} = any({parameters.add(values)}::{cast[kind]}[])"
         if clause.operator == "ne":
             return f"not coalesce({column} = any({parameters.add(values)}), false)"
@@ -134,7 +144,9 @@ def _regex(clause: Clause) -> str:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid("invalidRegex", "That is not a regular expression.", message=str(error), path=clause.path) from error
+        raise Invalid(
+            "invalidRegex", "That is not a regular expression.", message=str(error), path=clause.path
+        ) from error
     return pattern
 
 

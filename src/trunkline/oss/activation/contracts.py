@@ -10,6 +10,7 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
 
     line_id            id of the access service; the driver's idempotent key
     access_node        name of the node that serves the line
+    address            where the node is managed, where its driver needs one
     port               its port
     vlan               customer VLAN, where the technology has one
     serial_number      of the customer's device, where it is known
@@ -22,6 +23,7 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
     line_id: str
     access_node: str
     port: str
+    address: str | None = None
     vlan: int | None = None
     serial_number: str | None = None
     hardware_address: str | None = None

@@ -194,7 +194,7 @@ class Network:
         driver = self._drivers.get(name)
         if driver is None:
             raise NotFound("noDriver", f"No driver {name!r} for {node.get('name')}.", allowed=sorted(self._drivers))
-        return access_line(step.input["serviceId"], str(node.get("name", node["id"])), facts, _results(step)), driver
+        return access_line(step.input["serviceId"], node, facts, _results(step)), driver
 
 
 async def _needs(uow: UnitOfWork, service: Document, context: Context) -> list[ResourceNeed]:

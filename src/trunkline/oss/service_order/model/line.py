@@ -7,6 +7,7 @@ import msgspec
 
 from trunkline.kernel.tmf import Document
 from trunkline.oss.activation.contracts import AccessLine
+from trunkline.oss.service_inventory.facade import characteristic
 
 
 class LineFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +50,13 @@ def line_facts(chain: Sequence[tuple[Document, Sequence[Document]]]) -> LineFact
     return LineFacts(**found)
 
 
-def access_line(service_id: str, access_node: str, facts: LineFacts, reported: Document) -> AccessLine:
-    """The line for a driver; `reported` is what the technician's step brought."""
+def access_line(service_id: str, node: Document, facts: LineFacts, reported: Document) -> AccessLine:
+    """The line for a driver; `node` is the access node's resource, `reported` what the technician's step brought."""
+    address = characteristic(node, "managementAddress", "resourceCharacteristic")
     return AccessLine(
         line_id=service_id,
-        access_node=access_node,
+        access_node=node.get("name", node["id"]),
+        address=None if address is None else str(address),
         port=facts.port or "",
         vlan=facts.vlan,
         serial_number=reported.get("serialNumber"),

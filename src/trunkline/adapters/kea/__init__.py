@@ -1,0 +1,1 @@
+"""Kea DHCP: address reservations of subscribers' devices over its control agent."""

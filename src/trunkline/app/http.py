@@ -1,0 +1,58 @@
+"""The HTTP server of one process: opens the database, serves the endpoints, closes in order."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from trunkline.app import wiring
+from trunkline.app.clock_follower import following_clock
+from trunkline.app.settings import Settings
+from trunkline.kernel.clock import Clock
+from trunkline.kernel.db import Database
+from trunkline.kernel.idempotency.edge import with_idempotency
+from trunkline.kernel.security.api import Security
+from trunkline.kernel.telemetry import Telemetry
+from trunkline.kernel.web import Frame
+from trunkline.kernel.web.router import Router
+
+POOL_SIZE = 8
+
+
+class Server:
+    """The ASGI application. Its endpoints are made when the server starts, because they need the database."""
+
+    def __init__(self, settings: Settings, dsn: str) -> None:
+        self._settings = settings
+        self._dsn = dsn
+        self._router: Router | None = None
+        self._lifespan_app = Starlette(lifespan=self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or self._router is None:
+            await self._lifespan_app(scope, receive, send)
+        else:
+            await self._router(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        database = await Database.connect(self._dsn, clock=Clock(), max_size=POOL_SIZE)
+        security = Security(database, self._settings.security())
+        telemetry = Telemetry(database)
+        await security.start()
+        try:
+            async with following_clock(database):
+                frame = Frame(
+                    database=database,
+                    authenticate=security.authenticate,
+                    observer=telemetry.observer,
+                    run=with_idempotency,
+                )
+                listed = [*wiring.endpoints(self._settings, security), *telemetry.endpoints()]
+                self._router = Router(listed, frame)
+                yield
+        finally:
+            self._router = None
+            await security.close()
+            await database.close()

@@ -1,0 +1,147 @@
+"""What an installation is made of: the only place that knows all domains, flows and adapters."""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from trunkline.adapters.kea.access import KeaAccess
+from trunkline.adapters.radius import api as radius_api
+from trunkline.adapters.simulator.access import SimulatedAccess
+from trunkline.app import clock_api, start_page
+from trunkline.app.settings import Settings
+from trunkline.bss.account import resources as account
+from trunkline.bss.billing import api as billing_api
+from trunkline.bss.billing import jobs as billing_jobs
+from trunkline.bss.billing import resources as billing
+from trunkline.bss.customer import resources as customer
+from trunkline.bss.party import resources as party
+from trunkline.bss.product_catalog import resources as product_catalog
+from trunkline.bss.product_inventory import resources as product_inventory
+from trunkline.bss.product_ordering import facade as product_ordering_facade
+from trunkline.bss.product_ordering import resources as product_ordering
+from trunkline.bss.qualification import api as qualification_api
+from trunkline.bss.qualification import resources as qualification
+from trunkline.bss.usage import api as usage_api
+from trunkline.bss.usage import jobs as usage_jobs
+from trunkline.bss.usage import resources as usage
+from trunkline.flows.order_to_activate import subscribers as order_to_activate
+from trunkline.flows.qualify.feasibility import NetworkFeasibility
+from trunkline.kernel.db import Database
+from trunkline.kernel.events.event import Subscription, subscriptions_in
+from trunkline.kernel.events.hub import Hub
+from trunkline.kernel.jobs import JobActions
+from trunkline.kernel.jobs import api as jobs_api
+from trunkline.kernel.plans import StepActions
+from trunkline.kernel.plans import api as plans_api
+from trunkline.kernel.security.api import Security
+from trunkline.kernel.tmf.catalogue import by_name, served_apis
+from trunkline.kernel.tmf.documents_api import document_endpoints
+from trunkline.kernel.tmf.hub_router import hub_endpoints
+from trunkline.kernel.tmf.resource import Resource
+from trunkline.kernel.tmf.router import resource_endpoints
+from trunkline.kernel.web import Endpoint
+from trunkline.oss.activation.ports import AccessDriver
+from trunkline.oss.geography import resources as geography
+from trunkline.oss.resource_catalog import resources as resource_catalog
+from trunkline.oss.resource_inventory import resources as resource_inventory
+from trunkline.oss.resource_pool import api as resource_pool_api
+from trunkline.oss.resource_pool import resources as resource_pool
+from trunkline.oss.service_catalog import resources as service_catalog
+from trunkline.oss.service_inventory import resources as service_inventory
+from trunkline.oss.service_order import api as service_order_api
+from trunkline.oss.service_order import resources as service_order
+from trunkline.oss.service_order import steps as service_order_steps
+from trunkline.oss.service_order import subscribers as service_order_subscribers
+from trunkline.oss.service_qualification import facade as service_qualification_facade
+from trunkline.oss.service_qualification import resources as service_qualification
+
+RECORDS: tuple[ModuleType, ...] = (
+    party,
+    customer,
+    product_catalog,
+    account,
+    qualification,
+    product_ordering,
+    product_inventory,
+    usage,
+    billing,
+    geography,
+    service_catalog,
+    resource_catalog,
+    service_qualification,
+    service_order,
+    service_inventory,
+    resource_inventory,
+    resource_pool,
+)
+HOOKS: tuple[ModuleType, ...] = (product_ordering_facade, service_qualification_facade)
+"""Modules whose import attaches behaviour to a resource (`after_create`, `prepare`); named, so that none is forgotten."""
+SUBSCRIBERS: tuple[ModuleType, ...] = (order_to_activate, service_order_subscribers)
+
+
+def resources() -> tuple[Resource[Any], ...]:
+    """All registered resources, domain by domain in their order of definition."""
+    return tuple(value for module in RECORDS for value in vars(module).values() if _is_own(value, module))
+
+
+def resources_by_name() -> dict[str, Resource[Any]]:
+    """The registered resources by name."""
+    return by_name(resources())
+
+
+def subscriptions() -> tuple[Subscription, ...]:
+    """All consumers of events."""
+    return tuple(subscription for module in SUBSCRIBERS for subscription in subscriptions_in(module))
+
+
+def endpoints(settings: Settings, security: Security) -> list[Endpoint]:
+    """All endpoints of the API, but those of telemetry."""
+    home = settings.home
+    hub = Hub(allow_private=settings.mode == "demo")
+    served = served_apis(resources())
+    own = [
+        *qualification_api.endpoints(NetworkFeasibility()),
+        *usage_api.endpoints(home),
+        *billing_api.endpoints(),
+        *resource_pool_api.endpoints(),
+        *service_order_api.endpoints(),
+        *plans_api.endpoints(),
+        *jobs_api.endpoints(),
+        *security.endpoints(),
+        *clock_api.endpoints(movable=settings.mode == "demo"),
+    ]
+    taken = {(endpoint.method, endpoint.path) for endpoint in own}
+    records = [
+        endpoint
+        for resource in resources()
+        for endpoint in resource_endpoints(resource)
+        if (endpoint.method, endpoint.path) not in taken
+    ]
+    hubs = [endpoint for api in served for endpoint in hub_endpoints(api, hub)]
+    listed = [*records, *hubs, *own, *radius_api.endpoints(home)]
+    return [*listed, *document_endpoints(served, listed), *start_page.endpoints(served)]
+
+
+def drivers(database: Database) -> Mapping[str, AccessDriver]:
+    """Access drivers by the name that an access node carries."""
+    return {"simulator": SimulatedAccess(database), "kea": KeaAccess()}
+
+
+def step_actions(database: Database) -> StepActions:
+    """What the steps of plans do."""
+    actions = StepActions()
+    service_order_steps.register(actions, database, drivers(database))
+    return actions
+
+
+def job_actions() -> JobActions:
+    """What jobs do."""
+    actions = JobActions()
+    billing_jobs.register(actions)
+    usage_jobs.register(actions)
+    return actions
+
+
+def _is_own(value: object, module: ModuleType) -> bool:
+    """A resource that the module's own domain declares, not one it imported for a reference."""
+    return isinstance(value, Resource) and module.__name__.split(".")[-2] == value.domain

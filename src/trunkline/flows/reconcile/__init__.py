@@ -1,0 +1,1 @@
+"""Reconciliation: what the two halves and the network believe, compared; every difference named."""

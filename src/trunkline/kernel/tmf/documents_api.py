@@ -1,0 +1,37 @@
+"""The OpenAPI documents over HTTP: one an API, one of everything. They tell the form of calls only, so they are public."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from trunkline import __version__
+from trunkline.kernel.tmf.catalogue import ServedApi
+from trunkline.kernel.tmf.document import encode
+from trunkline.kernel.tmf.openapi import openapi
+from trunkline.kernel.tmf.resource import Resource
+from trunkline.kernel.web import Call, Endpoint, Reply
+
+
+def document_endpoints(served: Sequence[ServedApi], listed: Sequence[Endpoint]) -> list[Endpoint]:
+    """`{api}/openapi.json` for each API and `/openapi.json` for all listed endpoints. Made at the first request."""
+    resources = tuple(resource for api in served for resource in api.resources)
+    found = [
+        _endpoint(
+            f"{api.path}/openapi.json",
+            f"{api.api.code} {api.api.name}",
+            api.resources,
+            [endpoint for endpoint in listed if endpoint.path.startswith(f"{api.path}/")],
+        )
+        for api in served
+    ]
+    return [*found, _endpoint("/openapi.json", "Trunkline", resources, listed)]
+
+
+def _endpoint(path: str, title: str, resources: Sequence[Resource[Any]], listed: Sequence[Endpoint]) -> Endpoint:
+    made: list[bytes] = []
+
+    async def show(_call: Call) -> Reply:
+        if not made:
+            made.append(encode(openapi(title, __version__, resources, listed)))
+        return Reply(200, made[0])
+
+    return Endpoint("GET", path, permission="", handler=show, summary=f"OpenAPI document of {title}", public=True)

@@ -1,0 +1,56 @@
+"""HTTP for hub subscriptions: POST, GET and DELETE of `{api}/hub` (TMF630 part 1, 4.12)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from trunkline.kernel.events.hub import Hub
+from trunkline.kernel.tmf.catalogue import ServedApi
+from trunkline.kernel.tmf.document import decode
+from trunkline.kernel.web import Call, Endpoint, Reply
+
+
+def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
+    """The endpoints of one API's hub."""
+    root, one, tags = f"{served.path}/hub", f"{served.path}/hub/{{id}}", (served.api.code,)
+    return [
+        Endpoint("POST", root, permission="hub:create", handler=_create(served, hub), summary="Subscribe to events", tags=tags),
+        Endpoint("GET", root, permission="hub:read", handler=_list(served, hub), summary="List subscriptions", tags=tags),
+        Endpoint("GET", one, permission="hub:read", handler=_read(served, hub), summary="Read a subscription", tags=tags),
+        Endpoint("DELETE", one, permission="hub:delete", handler=_delete(served, hub), summary="Unsubscribe", tags=tags),
+    ]
+
+
+def _create(served: ServedApi, hub: Hub) -> Callable[[Call], Any]:
+    async def create(call: Call) -> Reply:
+        async with call.unit_of_work() as uow:
+            made = await hub.create(uow, served.hub, decode(call.json_bytes()), call.context)
+        return Reply(201, made.document(), headers={"Location": f"{served.path}/hub/{made.id}"})
+
+    return create
+
+
+def _list(served: ServedApi, hub: Hub) -> Callable[[Call], Any]:
+    async def list_(call: Call) -> Reply:
+        async with call.database.read() as session:
+            found = await hub.list(session, served.hub, call.context)
+        return Reply(200, [subscription.document() for subscription in found])
+
+    return list_
+
+
+def _read(served: ServedApi, hub: Hub) -> Callable[[Call], Any]:
+    async def read(call: Call) -> Reply:
+        async with call.database.read() as session:
+            found = await hub.get(session, served.hub, call.path["id"], call.context)
+        return Reply(200, found.document())
+
+    return read
+
+
+def _delete(served: ServedApi, hub: Hub) -> Callable[[Call], Any]:
+    async def delete(call: Call) -> Reply:
+        async with call.unit_of_work() as uow:
+            await hub.delete(uow, served.hub, call.path["id"], call.context)
+        return Reply(204)
+
+    return delete
