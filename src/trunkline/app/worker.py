@@ -22,8 +22,8 @@ from trunkline.kernel.jobs import JobRunner
 from trunkline.kernel.plans import PlanRunner
 from trunkline.kernel.security.sealer import Sealer
 from trunkline.kernel.tmf.catalogue import served_apis
-from trunkline.oss.activation.sealing import load_key
 from trunkline.oss.activation.aaa import publish_key
+from trunkline.oss.activation.sealing import load_key
 from trunkline.oss.resource_pool.facade import expire
 
 POOL_SIZE = 16

@@ -105,7 +105,7 @@ async def cancelled(uow: UnitOfWork, order_id: str, context: Context) -> None:
     for item in order["productOrderItem"]:
         if item["action"] == "add" and "id" in item.get("product", {}):
             await products.move(uow, item["product"]["id"], "cancelled", context)
-    tasks = await cancel_product_orders.select(uow, context, **{"productOrder.id": order_id, "state": "inProgress"})
+    tasks = await cancel_product_orders.select(uow, context, {"productOrder.id": order_id, "state": "inProgress"})
     await product_orders.move(
         uow, order_id, "cancelled", context, **_cancelled(order, tasks[0] if tasks else {}, context)
     )

@@ -27,7 +27,12 @@ def to_service_order(order: Document, service_specifications: Mapping[str, Docum
     return {
         "@type": "ServiceOrder",
         "externalIdentifier": [
-            {"@type": "ExternalIdentifier", "owner": "trunkline", "externalIdentifierType": PRODUCT_ORDER, "id": order["id"]}
+            {
+                "@type": "ExternalIdentifier",
+                "owner": "trunkline",
+                "externalIdentifierType": PRODUCT_ORDER,
+                "id": order["id"],
+            }
         ],
         "category": order.get("category", "product order"),
         "description": f"Realises product order {order['id']}",

@@ -42,7 +42,7 @@ async def products_active(event: Event, uow: UnitOfWork, context: Context) -> No
         return
     activated = to_activated(event.payload)
     await product_ordering.complete(uow, order_id, activated, context)
-    installed = await products.select(uow, context, **{"productOrderItem.orderId": order_id})
+    installed = await products.select(uow, context, {"productOrderItem.orderId": order_id})
     metered = metered_product(installed)
     if metered is None:
         return

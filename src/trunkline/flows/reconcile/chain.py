@@ -45,14 +45,22 @@ def _unrealised(installed: dict[str, Document], running: dict[str, Document]) ->
         actual = realising.get(product["id"], [])
         if sorted(named) != sorted(actual) or len(actual) > 1:
             found.append(
-                _finding(1, REALISED, f"product {product['id']}", f"service {', '.join(named) or '(none)'}", ", ".join(actual) or "none")
+                _finding(
+                    1,
+                    REALISED,
+                    f"product {product['id']}",
+                    f"service {', '.join(named) or '(none)'}",
+                    ", ".join(actual) or "none",
+                )
             )
     return found
 
 
 def _orphans(installed: dict[str, Document], running: dict[str, Document]) -> list[Finding]:
     parent = {
-        reference["id"]: service["id"] for service in running.values() for reference in service.get("supportingService", ())
+        reference["id"]: service["id"]
+        for service in running.values()
+        for reference in service.get("supportingService", ())
     }
     found = []
     for service in running.values():
@@ -63,7 +71,11 @@ def _orphans(installed: dict[str, Document], running: dict[str, Document]) -> li
         if product_id not in installed:
             found.append(
                 _finding(
-                    1, BELONGS, f"service {service['id']} ({service.get('name')})", "an active product", product_id or "none"
+                    1,
+                    BELONGS,
+                    f"service {service['id']} ({service.get('name')})",
+                    "an active product",
+                    product_id or "none",
                 )
             )
     return found
@@ -74,7 +86,9 @@ async def _entitlement(
 ) -> list[Finding]:
     """Who may use the network by his product, against who is let in."""
     parent = {
-        reference["id"]: service["id"] for service in running.values() for reference in service.get("supportingService", ())
+        reference["id"]: service["id"]
+        for service in running.values()
+        for reference in service.get("supportingService", ())
     }
     entitled: dict[str, str] = {}
     for service in running.values():

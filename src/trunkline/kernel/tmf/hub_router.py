@@ -13,10 +13,23 @@ def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
     """The endpoints of one API's hub."""
     root, one, tags = f"{served.path}/hub", f"{served.path}/hub/{{id}}", (served.api.code,)
     return [
-        Endpoint("POST", root, permission="hub:create", handler=_create(served, hub), summary="Subscribe to events", tags=tags),
-        Endpoint("GET", root, permission="hub:read", handler=_list(served, hub), summary="List subscriptions", tags=tags),
-        Endpoint("GET", one, permission="hub:read", handler=_read(served, hub), summary="Read a subscription", tags=tags),
-        Endpoint("DELETE", one, permission="hub:delete", handler=_delete(served, hub), summary="Unsubscribe", tags=tags),
+        Endpoint(
+            "POST",
+            root,
+            permission="hub:create",
+            handler=_create(served, hub),
+            summary="Subscribe to events",
+            tags=tags,
+        ),
+        Endpoint(
+            "GET", root, permission="hub:read", handler=_list(served, hub), summary="List subscriptions", tags=tags
+        ),
+        Endpoint(
+            "GET", one, permission="hub:read", handler=_read(served, hub), summary="Read a subscription", tags=tags
+        ),
+        Endpoint(
+            "DELETE", one, permission="hub:delete", handler=_delete(served, hub), summary="Unsubscribe", tags=tags
+        ),
     ]
 
 

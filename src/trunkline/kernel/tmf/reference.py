@@ -1,7 +1,7 @@
 """References between records: where they stand in a document and what must be there."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Reference(msgspec.Struct, frozen=True):
     """
 
     path: str
-    to: "tuple[Resource, ...]"
+    to: "tuple[Resource[Any], ...]"
 
 
 def _found(document: object, steps: list[str], at: str) -> Iterator[tuple[str, Document]]:

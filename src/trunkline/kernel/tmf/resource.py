@@ -4,7 +4,7 @@ The document is the truth; the entity is a typed view of it. What others call on
 `router`, SQL text in `store`, conditions in `sql_filter`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from trunkline.kernel.events.event import Event, event
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.tmf.apis import api_path, get_api
 from trunkline.kernel.tmf.document import Document, decode, difference, encode, merge_patch, tokens_of
+from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.life_cycle import LifeCycle
 from trunkline.kernel.tmf.normalise import normalise
 from trunkline.kernel.tmf.page import Page, read_page
@@ -25,7 +26,6 @@ from trunkline.kernel.tmf.reference import Reference, check_references
 from trunkline.kernel.tmf.schema import attribute_type
 from trunkline.kernel.tmf.sql_filter import Filters
 from trunkline.kernel.tmf.store import COLUMN_TYPES, HotColumn, Statements, archive_sql, statements
-from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.validate import check_document, id_problem
 
 E = TypeVar("E", bound=msgspec.Struct)
@@ -148,10 +148,18 @@ class Resource(Generic[E]):
         return {row["id"] for row in await session.fetch(self.sql.exists, context.tenant, ids)}
 
     async def select(
-        self, session: ReadSession, context: Context, *, limit: int = 100, **equals: str | Sequence[str]
+        self,
+        session: ReadSession,
+        context: Context,
+        equals: Mapping[str, str | Sequence[str]] | None = None,
+        *,
+        limit: int = 100,
     ) -> list[Document]:
-        """Documents by equality, in order of creation: `select(session, context, **{"relatedParty.id": "x"})`."""
-        clauses = tuple(Clause(k, "eq", (v,) if isinstance(v, str) else tuple(v)) for k, v in equals.items())
+        """Documents by equality with a value or any of several, in order of id: `{"relatedParty.id": "x"}`."""
+        clauses = tuple(
+            Clause(path, "eq", (value,) if isinstance(value, str) else tuple(value))
+            for path, value in (equals or {}).items()
+        )
         page = await read_page(session, self, Query(clauses=clauses, limit=limit), context, count=False)
         return [decode(text) for text in page.texts]
 

@@ -42,4 +42,4 @@ geographic_address_validations = Resource(
 
 async def sites_at(session: ReadSession, address_id: str, context: Context) -> list[Document]:
     """The active sites at an address."""
-    return await geographic_sites.select(session, context, limit=20, **{"place.id": address_id, "status": "active"})
+    return await geographic_sites.select(session, context, {"place.id": address_id, "status": "active"}, limit=20)

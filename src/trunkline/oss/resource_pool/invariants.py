@@ -20,13 +20,22 @@ async def pool_findings(session: ReadSession, context: Context) -> list[Finding]
     for row in rows:
         subject = f"member {row['value']} of pool {row['pool_id']}"
         if row["until"] is not None and row["until"] < context.now:
-            found.append(_finding("every reservation expires or converts", subject, "free or allocated", f"held since {row['until']}"))
+            found.append(
+                _finding(
+                    "every reservation expires or converts", subject, "free or allocated", f"held since {row['until']}"
+                )
+            )
         holder = await resources.find(session, row["holder"], context)
         believed = None if holder is None else (holder.get("value"), holder.get("allocationStatus"))
         expected = (row["value"], "allocated" if row["state"] == "allocated" else "reserved")
         if believed != expected:
             found.append(
-                _finding("an exclusive resource has one holder that knows it", subject, str(expected), str(believed or "no such resource"))
+                _finding(
+                    "an exclusive resource has one holder that knows it",
+                    subject,
+                    str(expected),
+                    str(believed or "no such resource"),
+                )
             )
     return found
 

@@ -6,7 +6,16 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, UnitOfWork
 from trunkline.kernel.errors import Conflict, Invalid, NotFound
 from trunkline.kernel.ids import new_id
-from trunkline.kernel.plans import PlanSpec, StepKind, StepSpec, cancel_plan, complete_manual, create_plan, get_plan, signal
+from trunkline.kernel.plans import (
+    PlanSpec,
+    StepKind,
+    StepSpec,
+    cancel_plan,
+    complete_manual,
+    create_plan,
+    get_plan,
+    signal,
+)
 from trunkline.kernel.tmf import Document
 from trunkline.kernel.tmf.normalise import instant_text
 from trunkline.oss.resource_catalog.resources import resource_specifications
@@ -63,7 +72,7 @@ async def submit(uow: UnitOfWork, document: Document, context: Context) -> Docum
 
 async def find_by_external_id(session: ReadSession, external_id: str, context: Context) -> Document | None:
     """The order that was submitted under an external id, as the id of a product order."""
-    found = await service_orders.select(session, context, limit=1, **{"externalIdentifier.id": external_id})
+    found = await service_orders.select(session, context, {"externalIdentifier.id": external_id}, limit=1)
     return found[0] if found else None
 
 
@@ -87,7 +96,7 @@ async def compensated(uow: UnitOfWork, order_id: str, context: Context) -> None:
     order = await service_orders.lock(uow, order_id, context)
     if order["state"] in ENDED:
         return
-    for service in await services.select(uow, context, limit=1000, **{"serviceOrderItem.serviceOrderId": order_id}):
+    for service in await services.select(uow, context, {"serviceOrderItem.serviceOrderId": order_id}, limit=1000):
         if service["state"] != "terminated":
             await services.move(uow, service["id"], "terminated", context, endDate=instant_text(context.now))
     items = [{**item, "state": "cancelled"} for item in order["serviceOrderItem"]]
@@ -127,7 +136,7 @@ def session_key(user_name: str) -> str:
 
 async def services_of(session: ReadSession, order_id: str, context: Context) -> list[Document]:
     """The services that an order makes, in order of creation."""
-    return await services.select(session, context, limit=1000, **{"serviceOrderItem.serviceOrderId": order_id})
+    return await services.select(session, context, {"serviceOrderItem.serviceOrderId": order_id}, limit=1000)
 
 
 async def _specifications(uow: UnitOfWork, order: Document, context: Context) -> dict[str, Document]:
@@ -135,7 +144,7 @@ async def _specifications(uow: UnitOfWork, order: Document, context: Context) ->
     found: dict[str, Document] = {}
     wanted = {item["service"]["serviceSpecification"]["id"] for item in order["serviceOrderItem"]}
     while wanted and len(found) < SPECIFICATIONS_MAX:
-        level = await service_specifications.select(uow, context, limit=SPECIFICATIONS_MAX, id=sorted(wanted))
+        level = await service_specifications.select(uow, context, {"id": sorted(wanted)}, limit=SPECIFICATIONS_MAX)
         found |= {specification["id"]: specification for specification in level}
         wanted = {child for specification in level for child in realizing(specification)} - found.keys()
     return found
@@ -151,7 +160,7 @@ async def _resource_specifications(
     }
     if not wanted:
         return {}
-    found = await resource_specifications.select(uow, context, limit=SPECIFICATIONS_MAX, id=sorted(wanted))
+    found = await resource_specifications.select(uow, context, {"id": sorted(wanted)}, limit=SPECIFICATIONS_MAX)
     return {specification["id"]: specification for specification in found}
 
 

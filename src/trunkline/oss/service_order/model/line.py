@@ -55,7 +55,7 @@ def access_line(service_id: str, node: Document, facts: LineFacts, reported: Doc
     address = characteristic(node, "managementAddress", "resourceCharacteristic")
     return AccessLine(
         line_id=service_id,
-        access_node=node.get("name", node["id"]),
+        access_node=str(node.get("name", node["id"])),
         address=None if address is None else str(address),
         port=facts.port or "",
         vlan=facts.vlan,
