@@ -14,13 +14,25 @@ from trunkline.bss.rating.model.charges import one_time_line, rate_usage, tax_on
 from trunkline.bss.rating.model.price import from_offering_price, from_product_price
 from trunkline.bss.rating.model.proration import prorate, share_of
 from trunkline.bss.rating.model.recurring import Recurring, recurring_lines
-from trunkline.bss.rating.model.wording import covers_text, formula, line_title, quantity_text
+from trunkline.bss.rating.model.wording import (
+    amount_text,
+    covers_text,
+    date_text,
+    days_text,
+    formula,
+    line_title,
+    plain,
+    quantity_text,
+)
 
 __all__ = [
     "Recurring",
     "add_months",
+    "amount_text",
     "covers_text",
     "cycle_start",
+    "date_text",
+    "days_text",
     "formula",
     "from_offering_price",
     "from_product_price",
@@ -28,6 +40,7 @@ __all__ = [
     "one_time_line",
     "period_at",
     "period_from",
+    "plain",
     "prorate",
     "quantity_text",
     "rate_usage",

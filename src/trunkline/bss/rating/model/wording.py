@@ -1,6 +1,6 @@
 """Lines in words and numbers: what a customer reads beside an amount."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,11 @@ def covers_text(period: Period, zone: ZoneInfo) -> str:
     assert period.end is not None
     first = local_date(period.start, zone)
     last = max(first, local_date(period.end, zone) - timedelta(days=1))
+    return days_text(first, last)
+
+
+def days_text(first: date, last: date) -> str:
+    """Two local days, both included: "July 2026", "11–30 June 2026", "11 June – 3 July 2026"."""
     if first.day == 1 and (last + timedelta(days=1)).day == 1 and (first.year, first.month) == (last.year, last.month):
         return f"{_MONTHS[first.month - 1]} {first.year}"
     if first == last:
@@ -43,7 +48,7 @@ def formula(line: ChargeLine, zone: ZoneInfo) -> str:
     price, net = line.price, line.net
     amount = amount_text(price.amount, price.currency)
     if price.kind is PriceKind.ONE_TIME:
-        return f"once {amount}"
+        return f"{amount} once"
     if price.kind is PriceKind.USAGE:
         assert line.quantity is not None
         number = per_text(price.per, price.multiple)
@@ -96,14 +101,13 @@ def _share_text(share: Share) -> str:
     return f"{share.part} of {share.whole} {share.unit}s"
 
 
+def date_text(day: date) -> str:
+    """ "11 June 2026"."""
+    return _day(day, year=True)
+
+
 def _day(day: date, *, year: bool) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]}" + (f" {day.year}" if year else "")
-
-
-def instant_words(instant: datetime, zone: ZoneInfo) -> str:
-    """ "11 June 2026, 15:20"."""
-    local = instant.astimezone(zone)
-    return f"{_day(local.date(), year=True)}, {local:%H:%M}"
 
 
 def _size(multiple: str) -> int:

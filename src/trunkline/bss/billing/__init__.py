@@ -1,0 +1,1 @@
+"""Billing: bill runs, legal numbers, immutable bills and their explanation (TMF678)."""

@@ -1,0 +1,20 @@
+"""What others call: bill runs, the bill of one account, explanations, the printed document, the checks."""
+
+from trunkline.bss.billing.checks import imbalances
+from trunkline.bss.billing.explanation import explain_bill, issued
+from trunkline.bss.billing.issue import BillAccount, bill_account
+from trunkline.bss.billing.rendering import Printer, render
+from trunkline.bss.billing.run import check_run, get_run, run_bills
+
+__all__ = [
+    "BillAccount",
+    "Printer",
+    "bill_account",
+    "check_run",
+    "explain_bill",
+    "get_run",
+    "imbalances",
+    "issued",
+    "render",
+    "run_bills",
+]

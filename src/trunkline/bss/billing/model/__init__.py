@@ -1,0 +1,1 @@
+"""What a bill holds and how it reads: pure."""
