@@ -117,8 +117,15 @@ class Database:
             ) from error
         try:
             yield connection  # type: ignore[misc]  # the pool's proxy behaves as the connection
-        except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError) as error:
-            if isinstance(error, asyncpg.InterfaceError) and not connection.is_closed():
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
+            if isinstance(error, asyncpg.InternalClientError):
+                connection.terminate()  # the server ended the idle session; asyncpg still takes the connection for usable
+            elif isinstance(error, asyncpg.InterfaceError) and not connection.is_closed():
                 raise  # a mistake of ours in the call, not a lost connection
             raise Unavailable(
                 "databaseUnavailable",
@@ -143,5 +150,5 @@ async def _no_reset(_connection: object) -> None:
 
 
 async def _quietly(uow: UnitOfWork) -> None:
-    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
         await uow.abandon()

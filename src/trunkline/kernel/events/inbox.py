@@ -120,7 +120,7 @@ class Consumers:
                 await uow.flush()
         except asyncpg.QueryCanceledError as error:
             raise _HandlerFailed(error) from error
-        except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+        except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InternalClientError):
             raise  # the server went away: not the handler's failure
         except Exception as error:
             raise _HandlerFailed(error) from error
