@@ -11,7 +11,7 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database
 from trunkline.kernel.errors import Invalid, NotFound, Precondition
 from trunkline.oss.activation import aaa
-from trunkline.oss.activation.sealing import OpeningKey
+from trunkline.oss.activation.sealing import OpeningKey, load_key
 
 CONTEXT = Context(
     tenant="t1", actor="test", channel="worker", now=datetime(2026, 6, 11, 13, 20, tzinfo=UTC), correlation_id="c1"
@@ -36,7 +36,7 @@ async def database(own_database_dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def key(database: Database, tmp_path: Path) -> OpeningKey:
-    key = OpeningKey.of_home(tmp_path)
+    key = load_key(tmp_path)
     async with database.unit_of_work() as uow:
         await aaa.publish_key(uow, key)
     return key
@@ -105,5 +105,5 @@ async def test_a_lost_key_file_is_seen_at_start(database: Database, key: Opening
         await aaa.publish_key(uow, key)
     with pytest.raises(Precondition) as refused:
         async with database.unit_of_work() as uow:
-            await aaa.publish_key(uow, OpeningKey.of_home(tmp_path / "elsewhere"))
+            await aaa.publish_key(uow, load_key(tmp_path / "elsewhere"))
     assert refused.value.code == "anotherSealingKey"

@@ -29,15 +29,6 @@ class OpeningKey:
     def __init__(self, private: X25519PrivateKey) -> None:
         self._private = private
 
-    @classmethod
-    def of_home(cls, home: Path) -> "OpeningKey":
-        """The key in an installation's home folder; made there (mode 0600) at the first call. Safe when several
-        processes start at once: the first one's key counts."""
-        path = home / KEY_FILE
-        if not path.exists():
-            _create(path)
-        return cls(X25519PrivateKey.from_private_bytes(path.read_bytes()))
-
     @property
     def public(self) -> bytes:
         """The public part, to be published with `aaa.publish_key`."""
@@ -55,6 +46,15 @@ class OpeningKey:
                 hint=f"Bring back the file {KEY_FILE} that belongs to this database.",
             ) from error
         return clear.decode()
+
+
+def load_key(home: Path) -> OpeningKey:
+    """The key in an installation's home folder; made there (mode 0600) at the first call. Safe when several processes
+    start at once: the first one's key counts."""
+    path = home / KEY_FILE
+    if not path.exists():
+        _create(path)
+    return OpeningKey(X25519PrivateKey.from_private_bytes(path.read_bytes()))
 
 
 def seal(secret: str, public: bytes, bound_to: str) -> bytes:

@@ -1,0 +1,85 @@
+"""Endpoints of usage beyond TMF635: the way back to the raw record, what is held, and processing it again."""
+
+import msgspec
+
+from trunkline.bss.usage import facade
+from trunkline.bss.usage.contracts import Held, HeldSummary, RawRecord, Reprocessed, Selection
+from trunkline.kernel.errors import Invalid
+from trunkline.kernel.web import Call, Endpoint, Reply
+
+HELD_MAX = 1_000
+
+
+class Reprocess(msgspec.Struct, frozen=True, kw_only=True):
+    """Which suspended records to process again: those with a reason, those with these ids, or all."""
+
+    reason: str | None = None
+    id: list[str] = []
+
+
+def endpoints() -> list[Endpoint]:
+    """The endpoints of this domain beyond the engine's."""
+    return [
+        Endpoint(
+            "GET",
+            "/trunkline/v1/usage/{id}/rawRecord",
+            permission="usage:read",
+            handler=_raw_record,
+            summary="The record, as it was received, from which a usage was made",
+            response=RawRecord,
+            tags=("TMF635",),
+        ),
+        Endpoint(
+            "GET",
+            "/trunkline/v1/usageSuspense",
+            permission="usage:read",
+            handler=_summary,
+            summary="How many records are held for which reason, and since when",
+            response=list[HeldSummary],
+            tags=("TMF635",),
+        ),
+        Endpoint(
+            "GET",
+            "/trunkline/v1/usageSuspense/record",
+            permission="usage:read",
+            handler=_held,
+            summary="Held records, oldest first; `reason` and `limit` as parameters",
+            response=list[Held],
+            tags=("TMF635",),
+        ),
+        Endpoint(
+            "POST",
+            "/trunkline/v1/usageSuspense/reprocess",
+            permission="usage:update",
+            handler=_reprocess,
+            summary="Process suspended records again, after what was missing has been repaired",
+            request=Reprocess,
+            response=Reprocessed,
+            tags=("TMF635",),
+        ),
+    ]
+
+
+async def _raw_record(call: Call) -> Reply:
+    async with call.database.read() as session:
+        return Reply(200, await facade.raw_record(session, call.path["id"], call.context))
+
+
+async def _summary(call: Call) -> Reply:
+    async with call.database.read() as session:
+        return Reply(200, await facade.summarise(session, call.context))
+
+
+async def _held(call: Call) -> Reply:
+    limit = call.query.get("limit") or "100"
+    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= HELD_MAX:
+        raise Invalid("invalidLimit", f"A limit is a whole number from 1 to {HELD_MAX}.", path="limit")
+    async with call.database.read() as session:
+        selection = Selection(reason=call.query.get("reason"))
+        return Reply(200, await facade.list_held(session, call.context, selection, int(limit)))
+
+
+async def _reprocess(call: Call) -> Reply:
+    body = call.body(Reprocess)
+    selection = Selection(reason=body.reason, ids=tuple(body.id))
+    return Reply(200, await facade.reprocess(call.database, selection, call.context))
