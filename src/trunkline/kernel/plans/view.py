@@ -39,7 +39,7 @@ class StepState(StrEnum):
     DISCARDED = "discarded"
 
 
-class StepView(msgspec.Struct, frozen=True, kw_only=True):
+class StepView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One step. `run_at` is when it will be tried or when its timer ends; `undoes` names the step it takes back."""
 
     n: int
@@ -65,7 +65,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
-class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+class PlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A plan with its steps in the order of their numbers."""
 
     id: str
@@ -89,7 +89,7 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
         raise KeyError(name)
 
 
-class ManualStep(msgspec.Struct, frozen=True, kw_only=True):
+class ManualStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A step that waits for a person."""
 
     plan_id: str

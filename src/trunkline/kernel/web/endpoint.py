@@ -14,7 +14,6 @@ from trunkline.kernel.web.origin import Principal
 from trunkline.kernel.web.query import Query
 
 _T = TypeVar("_T")
-UnitHook = Callable[[UnitOfWork, "Call"], Awaitable[None]]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -68,7 +67,8 @@ class Call:
         self.content = content
         self.peer = peer
         self.principal = principal
-        self.unit_hooks: list[UnitHook] = []
+        self.joined: UnitOfWork | None = None
+        self.is_broken = False
         self._query: Query | None = None
 
     @property
@@ -98,12 +98,17 @@ class Call:
 
     @contextlib.asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
-        """The request's one transaction. `unit_hooks` run inside it, before the commit: what must be stored with the
-        change and only with it (the record of an Idempotency-Key) hangs there."""
-        async with self.database.unit_of_work() as uow:
-            yield uow
-            for hook in self.unit_hooks:
-                await hook(uow, self)
+        """The request's one transaction. Read in it what was written in it: where `joined` is set (by the handling of an
+        Idempotency-Key, which stores the answer with the change), the commit comes after the handler has answered."""
+        if self.joined is None:
+            async with self.database.unit_of_work() as uow:
+                yield uow
+            return
+        try:
+            yield self.joined
+        except BaseException:
+            self.is_broken = True  # a handler that catches this and answers must still change nothing
+            raise
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

@@ -43,7 +43,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """What all endpoints of one process share.
 
     run  the seam around a handler: `await run(call)` gives its reply. Idempotency-Key handling replaces it: it may
-         answer a POST from the store without running it, and hang the storing of the answer on `call.unit_hooks`.
+         answer a POST from the store without running it, and lets the handler join the transaction that stores it.
     """
 
     database: Database
