@@ -23,6 +23,8 @@ from trunkline.app.child import Backoff, Child, ProcessSpec
 from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.errors import TrunklineError
 
+__all__ = ["ProcessSpec", "Running", "Supervisor", "answers", "read_running"]
+
 POLL_SECONDS = 0.2
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -94,7 +96,7 @@ class Supervisor:
                 self._stop_all()
 
     def _start_all(self) -> None:
-        if self._server is not None:
+        if self._server is not None and not self._server.is_running:
             self._server.start()
         for child in self._children:
             if self._stop.is_set():

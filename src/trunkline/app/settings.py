@@ -1,9 +1,9 @@
 """The installation's settings: read from the environment once, at the start, and refused with a name when wrong."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         shown = ", ".join(f"{name}={self._shown(name)}" for name in self.__struct_fields__)
         return f"Settings({shown})"
 
-    def __rich_repr__(self) -> Iterable[tuple[str, str]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """As `__repr__`, for tracebacks that rich prints."""
         return [(name, self._shown(name)) for name in self.__struct_fields__]
 
@@ -115,7 +115,7 @@ def _oidc(read: _Reader) -> OidcIssuer | None:
     tenant = read.value("TRUNKLINE_OIDC_TENANT", str, "")
     tenant_claim = read.value("TRUNKLINE_OIDC_TENANT_CLAIM", str, "")
     roles_claim = read.value("TRUNKLINE_OIDC_ROLES_CLAIM", str, "roles")
-    roles = read.value("TRUNKLINE_OIDC_ROLES", _pairs, {})
+    roles: dict[str, str] = read.value("TRUNKLINE_OIDC_ROLES", _pairs, {})
     given = {
         "TRUNKLINE_OIDC_ISSUER": issuer,
         "TRUNKLINE_OIDC_AUDIENCE": audience,
