@@ -29,7 +29,10 @@ _TAGS = ("security",)
 
 
 class Security:
-    """The security parts of one process: made by the composition root, started and closed with the server."""
+    """The security parts of one process: made by the composition root, started and closed with the server.
+
+    What an endpoint revokes is forgotten by its own process before it answers; the others hear the notification.
+    """
 
     def __init__(self, database: Database, settings: SecuritySettings) -> None:
         self.settings = settings
@@ -49,7 +52,7 @@ class Security:
 
     def endpoints(self) -> list[Endpoint]:
         """All endpoints of security."""
-        return [*_session_endpoints(self), *_principal_endpoints(self), *_role_endpoints(), *_key_endpoints()]
+        return [*_session_endpoints(self), *_principal_endpoints(self), *_role_endpoints(self), *_key_endpoints(self)]
 
 
 def _session_endpoints(security: Security) -> list[Endpoint]:
@@ -74,6 +77,7 @@ def _session_endpoints(security: Security) -> list[Endpoint]:
 
     async def log_out(call: Call) -> Reply:
         await sign_in.sign_out(call.database, _principal(call).session, call.context)
+        security.authenticate.forget()
         return Reply(204)
 
     async def change_password(call: Call) -> Reply:
@@ -81,6 +85,7 @@ def _session_endpoints(security: Security) -> list[Endpoint]:
         await sign_in.change_password(
             call.database, security.passwords, limits, request, _principal(call), call.context
         )
+        security.authenticate.forget()
         return Reply(204)
 
     path, own = f"{BASE}/session", f"{BASE}/session/changePassword"
@@ -116,6 +121,7 @@ def _principal_endpoints(security: Security) -> list[Endpoint]:
         request = call.body(PrincipalChange)
         async with call.unit_of_work() as uow:
             changed = await facade.change_principal(uow, security.passwords, call.path["id"], request, call.context)
+        security.authenticate.forget()
         return Reply(200, changed)
 
     async def read(call: Call) -> Reply:
@@ -136,7 +142,7 @@ def _principal_endpoints(security: Security) -> list[Endpoint]:
     ]
 
 
-def _role_endpoints() -> list[Endpoint]:
+def _role_endpoints(security: Security) -> list[Endpoint]:
     async def create(call: Call) -> Reply:
         request = call.body(NewRole)
         async with call.unit_of_work() as uow:
@@ -154,6 +160,7 @@ def _role_endpoints() -> list[Endpoint]:
     async def delete(call: Call) -> Reply:
         async with call.unit_of_work() as uow:
             await facade.delete_role(uow, call.path["name"], call.context)
+        security.authenticate.forget()
         return Reply(204)
 
     many, one = f"{BASE}/role", f"{BASE}/role/{{name}}"
@@ -165,7 +172,7 @@ def _role_endpoints() -> list[Endpoint]:
     ]
 
 
-def _key_endpoints() -> list[Endpoint]:
+def _key_endpoints(security: Security) -> list[Endpoint]:
     async def create(call: Call) -> Reply:
         request = call.body(NewKey)
         async with call.unit_of_work() as uow:
@@ -185,6 +192,7 @@ def _key_endpoints() -> list[Endpoint]:
     async def revoke(call: Call) -> Reply:
         async with call.unit_of_work() as uow:
             await facade.revoke_key(uow, call.path["id"], call.context)
+        security.authenticate.forget()
         return Reply(204)
 
     many, one = f"{BASE}/key", f"{BASE}/key/{{id}}"
