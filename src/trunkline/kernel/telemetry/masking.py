@@ -12,7 +12,7 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_VALUE = re.compile(
     r"(?P<ours>t[ks]_[0-9A-Za-z-]{8,64}_)[0-9A-Za-z_-]+"
-    r"|(?P<scheme>\b(?:bearer|basic)\s+)[0-9A-Za-z+/=._~-]{8,}"
+    r"|(?P<scheme>\b(?:bearer|basic)\s+)(?=\S*(?-i:[A-Z0-9=+/]))[0-9A-Za-z+/=._~-]{8,}"
     r"|\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"
     r"|(?P<dsn>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)"
     r"|(?P<named>(?:passw(?:or)?d|secret|token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"

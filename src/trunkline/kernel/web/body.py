@@ -15,7 +15,6 @@ from trunkline.kernel.errors import Invalid, TooLarge
 
 SIZE_MAX = 1 << 20
 DEPTH_MAX = 64
-INTEGER_BITS = 63
 DECIMAL_DIGITS_MAX = 40
 
 _T = TypeVar("_T")
@@ -75,6 +74,7 @@ def invalid_field(error: msgspec.ValidationError) -> Invalid:
     """msgspec's message "Expected `int`, got `str` - at `$.x`" as our error with path `$.x`."""
     match = _AT.match(str(error))
     text, path = (match["text"], match["path"] or "$") if match else (str(error), "$")
+    path = path.replace("[...]", "[*]")  # msgspec does not say which key of an open object it was
     field = _FIELD.search(text)
     if field:
         path = f"{path}.{field['name']}"
@@ -106,7 +106,7 @@ def _check_depth(raw: bytes) -> None:
 def _walk(value: Any, path: str) -> None:
     if isinstance(value, str):
         _check_text(value, path)
-    elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
         raise _out_of_range(path, "a whole number of 64 bits")
     elif isinstance(value, float) and abs(value) > 1e40:
         raise _out_of_range(path, f"a number of at most {DECIMAL_DIGITS_MAX} digits")
