@@ -2,6 +2,7 @@
 
 from sqlalchemy import MetaData
 
+from trunkline.bss.billing import tables as billing_tables
 from trunkline.bss.usage import tables as usage_tables
 from trunkline.kernel.db import tables as kernel_tables
 from trunkline.kernel.events import tables as event_tables
@@ -24,7 +25,7 @@ def metadata() -> MetaData:
     found = MetaData(naming_convention=_NAMING)
     parts = (
         *(kernel_tables, event_tables, security_tables, plan_tables, job_tables, idempotency_tables),
-        *(usage_tables, activation_tables),
+        *(usage_tables, billing_tables, activation_tables),
     )
     for part in parts:
         part.define(found)

@@ -3,6 +3,7 @@
 from trunkline.bss.billing.checks import imbalances
 from trunkline.bss.billing.explanation import explain_bill, issued
 from trunkline.bss.billing.issue import BillAccount, bill_account
+from trunkline.bss.billing.on_demand import bill_now
 from trunkline.bss.billing.rendering import Printer, render
 from trunkline.bss.billing.run import check_run, get_run, run_bills
 
@@ -10,6 +11,7 @@ __all__ = [
     "BillAccount",
     "Printer",
     "bill_account",
+    "bill_now",
     "check_run",
     "explain_bill",
     "get_run",
