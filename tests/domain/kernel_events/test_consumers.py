@@ -210,6 +210,29 @@ async def test_workers_beside_each_other_keep_order_and_double_nothing(database:
         assert [n for id_, n in found if id_ == f"o{m}"] == list(range(25))
 
 
+async def test_a_slow_handler_holds_up_its_own_resource_only(database: Database) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(happened: Event, uow: UnitOfWork, call: Context) -> None:
+        if (happened.resource_id, happened.version) == ("A", 1):
+            entered.set()
+            await go_on.wait()
+        await note(happened, uow, call)
+
+    relay, consumers = line(database, subscribed(handler))
+    await publish(database, *(happening(database, id_, n) for n in (1, 2) for id_ in ("A", "B")))
+    await relay.move()
+    slow = asyncio.create_task(consumers.handle_next("proof.note"))
+    await entered.wait()
+    handled = [await asyncio.wait_for(consumers.handle_next("proof.note"), 2) for _ in range(3)]
+    assert handled == [True, True, False]
+    assert await effects(database) == [("B", 1), ("B", 2)]
+    go_on.set()
+    assert await slow is True
+    assert await drain(relay, consumers) == 1
+    assert await effects(database) == [("B", 1), ("B", 2), ("A", 1), ("A", 2)]
+
+
 async def test_a_handler_that_hangs_is_stopped(database: Database) -> None:
     async def hang(happened: Event, uow: UnitOfWork, call: Context) -> None:
         await note(happened, uow, call)

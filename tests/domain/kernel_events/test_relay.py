@@ -12,6 +12,7 @@ from trunkline.kernel.events.event import event
 from trunkline.kernel.events.log import events_about, events_after, events_caused, last_seq
 from trunkline.kernel.events.parked import backlog
 from trunkline.kernel.events.relay import Relay, Relayed
+from trunkline.kernel.events.relay_lock import hold_relay
 
 
 async def test_events_move_to_the_log_in_order_with_one_delivery_per_consumer(database: Database) -> None:
@@ -92,6 +93,15 @@ async def test_relays_beside_each_other_move_everything_once_and_in_order(databa
             found = await events_about(session, TENANT, "productOrder", f"o{m}")
             assert [x.version for x in found] == list(range(60))
         assert await session.fetch_value("select count(*) from kernel.delivery") == 600
+
+
+async def test_only_one_relay_works_and_the_others_do_not_wait(database: Database) -> None:
+    await publish(database, happening(database, "A", 1))
+    relay = Relay(database, [subscribed()])
+    async with database.unit_of_work() as uow:
+        await hold_relay(uow)
+        assert await asyncio.wait_for(relay.move(), 2) == Relayed(events=0, deliveries=0)
+    assert await relay.move() == Relayed(events=1, deliveries=1)
 
 
 async def test_the_payload_comes_back_exactly(database: Database) -> None:
