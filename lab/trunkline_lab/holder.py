@@ -44,7 +44,7 @@ def main(root: str) -> NoReturn:
     nodes.place_radius(home, settings["api"])
     radius = nodes.start_radius(home)
     failed = [name for name, process in starting.items() if process.wait() != 0]
-    if radius.poll() is not None:
+    if radius.poll() is not None or not nodes.radius_answers(home):
         failed.append("noc")
     step("started", "all daemons started" if not failed else f"failed to start: {', '.join(failed)}")
     ready = home.ready_file.with_suffix(".new")

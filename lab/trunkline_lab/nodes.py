@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import time
 from pathlib import Path
 
 from trunkline_lab import frr, pki, topology
@@ -66,6 +67,18 @@ def start_radius(home: Home) -> subprocess.Popen[bytes]:
         )
 
 
+def radius_answers(home: Home, timeout: float = 10) -> bool:
+    """Whether FreeRADIUS answers a Status-Server request (RFC 5997) within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    argv = ["radclient", "-r", "1", "-t", "1", "-S", str(home.node("noc") / "secret"), "127.0.0.1:1812", "status"]
+    while time.monotonic() < deadline:
+        done = subprocess.run(argv, input=b"Message-Authenticator = 0x00\n", capture_output=True, check=False)
+        if b"Access-Accept" in done.stdout:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def _access(home: Home, router: Router, interim_seconds: int) -> list[str]:
     """The access gateway's files; returns the lines that start its servers."""
     directory = home.node(router.name)
@@ -83,7 +96,8 @@ def _access(home: Home, router: Router, interim_seconds: int) -> list[str]:
     )
     place("swanctl-bng.conf", directory / "swanctl" / "swanctl.conf", home, 0o600)
     pki.make_gateway_certificate(home, directory / "swanctl")
-    return [f". {directory}/kea-start.sh", f"{directory}/access-start.sh"]
+    ready = "for _ in $(seq 200); do [ -S /run/kea/kea4.sock ] && break; sleep 0.05; done; [ -S /run/kea/kea4.sock ]"
+    return [f". {directory}/kea-start.sh", f"{directory}/access-start.sh", ready]
 
 
 def _kea_hooks() -> Path:
