@@ -74,7 +74,9 @@ async def until_step(database: Database, plan_id: str, name: str, state: str) ->
 async def events(database: Database) -> list[tuple[str, str, Any]]:
     """Type, subject and payload of everything published, in order."""
     async with database.read() as session:
-        rows = await session.fetch("select type, resource || '/' || resource_id as about, payload from kernel.outbox order by seq")
+        rows = await session.fetch(
+            "select type, resource || '/' || resource_id as about, payload from kernel.outbox order by seq"
+        )
     return [(row["type"], row["about"], row["payload"]) for row in rows]
 
 

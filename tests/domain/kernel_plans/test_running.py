@@ -6,11 +6,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.domain.kernel_plans.scene import context, create, events, plan_of, running, show, states, until_state, until_step
+from tests.domain.kernel_plans.scene import (
+    context,
+    create,
+    events,
+    plan_of,
+    running,
+    show,
+    states,
+    until_state,
+    until_step,
+)
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, UnitOfWork
 from trunkline.kernel.errors import Conflict, Invalid, NotFound
 from trunkline.kernel.plans import (
+    PlanSpec,
     StepActions,
     StepKind,
     StepRun,
@@ -48,7 +59,13 @@ async def test_steps_run_in_order_and_see_the_results_of_all_steps_before_them(d
         shared="x",
     )
     before = await show(database, plan_id)
-    assert states(before) == {"last": "waiting", "one": "ready", "two": "waiting", "three": "waiting", "both": "waiting"}
+    assert states(before) == {
+        "last": "waiting",
+        "one": "ready",
+        "two": "waiting",
+        "three": "waiting",
+        "both": "waiting",
+    }
     async with running(database, actions):
         plan = await until_state(database, plan_id, "completed")
 
@@ -56,7 +73,11 @@ async def test_steps_run_in_order_and_see_the_results_of_all_steps_before_them(d
     assert sorted(step.name for step in seen) == ["last", "one", "three", "two"]
     assert seen[0].name == "one"
     assert (seen[0].input, seen[0].data, seen[0].results, seen[0].attempt) == ({"a": 1}, {"shared": "x"}, {}, 1)
-    assert (seen[0].subject_resource, seen[0].subject_id, seen[0].idempotency_key) == ("thing", "thing-1", f"{plan_id}:2")
+    assert (seen[0].subject_resource, seen[0].subject_id, seen[0].idempotency_key) == (
+        "thing",
+        "thing-1",
+        f"{plan_id}:2",
+    )
     assert seen[-1].name == "last"
     assert seen[-1].results == {"one": {"of": "one"}, "three": {"of": "three"}}
     assert plan.step("both").depends_on == ("two", "three")
@@ -85,7 +106,12 @@ async def test_a_manual_step_waits_for_its_person(database: Database) -> None:
         async with database.read() as session:
             assert await manual_steps(session, context(database), queue="office") == []
             (open_step,) = await manual_steps(session, context(database), queue="field")
-        assert (open_step.plan_id, open_step.n, open_step.name, open_step.input) == (plan_id, 2, "install", {"site": "S"})
+        assert (open_step.plan_id, open_step.n, open_step.name, open_step.input) == (
+            plan_id,
+            2,
+            "install",
+            {"site": "S"},
+        )
         for _ in range(2):  # twice the same is once
             async with database.unit_of_work() as uow:
                 await complete_manual(uow, plan_id, 2, {"serial": "A1"}, context(database))
@@ -97,7 +123,9 @@ async def test_a_manual_step_waits_for_its_person(database: Database) -> None:
         with pytest.raises(NotFound):
             await complete_manual(uow, plan_id, 9, {}, context(database))
     async with database.read() as session:
-        assert await session.fetch_value("select count(*) from kernel.audit where resource_id = $1", f"{plan_id}:2") == 1
+        assert (
+            await session.fetch_value("select count(*) from kernel.audit where resource_id = $1", f"{plan_id}:2") == 1
+        )
 
 
 @pytest.mark.parametrize("moment", ["before the plan", "before the step", "while it waits"])
@@ -145,7 +173,7 @@ async def test_signal_and_plan_at_the_same_moment(database: Database) -> None:
                 await signal(uow, "north", key, None, context(database))
                 await asyncio.sleep(0.005)
 
-        async def plan() -> str:
+        async def plan(spec: PlanSpec = spec) -> str:
             async with database.unit_of_work() as uow:
                 found = await create_plan(uow, spec, context(database))
                 await asyncio.sleep(0.005)

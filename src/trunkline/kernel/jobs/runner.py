@@ -34,7 +34,7 @@ _RENEW = """update kernel.job j set lease_until = clock_timestamp() + $5
 # A job that outlived ten workers would end the eleventh too.
 _TAKE_BACK = """update kernel.job set lease_holder = null, lease_until = null,
    state = case when cancel_requested then 'cancelled' when attempts >= $1 then 'failed' else 'queued' end,
-   finished_at = case when cancel_requested or attempts >= $1 then $2 end,
+   finished_at = case when cancel_requested or attempts >= $1 then $2::timestamptz end,
    error = case when attempts >= $1 and not cancel_requested then $3::json end
  where ctid = any(array(select ctid from kernel.job where state = 'running' and lease_until < clock_timestamp()
                          order by lease_until limit 100 for update skip locked))

@@ -56,8 +56,8 @@ select plan.kind, plan.subject_resource, plan.subject_id, (select state from end
 _FAIL = """
 with plan as materialized (select * from kernel.plan where tenant = $1 and id = $2 for update),
      failed as (
-       update kernel.step s set state = $6, failures = s.failures + 1, error = $7, run_at = $8,
-              finished_at = case when $6 = 'failed' then $9 end, lease_holder = null, lease_until = null,
+       update kernel.step s set state = $6::text, failures = s.failures + 1, error = $7, run_at = $8,
+              finished_at = case when $6 = 'failed' then $9::timestamptz end, lease_holder = null, lease_until = null,
               ended = case when $6 = 'failed' then plan.ended end
          from plan
         where s.tenant = $1 and s.plan_id = $2 and s.n = $3 and s.state = 'running'
