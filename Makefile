@@ -9,7 +9,7 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-long test-pg16 check format lock entities bench clean
+.PHONY: help setup up test test-long test-pg16 check check-types format lock entities bench clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,9 +36,12 @@ test-long: setup ## run the tests that take minutes
 check: setup ## formatting, lint, types, import rules, dependencies
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
-	$(VENV)/mypy
-	$(VENV)/lint-imports --no-cache
+	@$(MAKE) --no-print-directory check-types
+	$(VENV)/lint-imports
 	$(VENV)/deptry .
+
+check-types:
+	$(VENV)/mypy $(wildcard src tools tests lab/trunkline_lab bench)
 
 format: setup ## format the code and mend what ruff can mend
 	$(VENV)/ruff format .
@@ -57,6 +60,8 @@ bench: setup ## run the benchmarks
 	@for file in bench/*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done
 
 clean: ## remove what was made: the environment, caches, the demo installation of this checkout
-	@if [ -e var/trunkline/run.json ]; then echo "Trunkline may be running here: stop it first (Ctrl-C in 'make up')." >&2; exit 1; fi
+	@pid=$$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' var/trunkline/run.json 2>/dev/null); \
+	if [ -n "$$pid" ] && kill -0 "$$pid" 2>/dev/null; then \
+		echo "Trunkline runs here (process $$pid): stop it first." >&2; exit 1; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import budget, database
+from tests.support import budget, database, long_run
 
 ROOT = Path(__file__).parent.parent
 
@@ -16,7 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
     database.choose_programs()
     is_worker = hasattr(config, "workerinput")
     if not is_worker:
-        config.pluginmanager.register(budget.Budget(ROOT))
+        config.pluginmanager.register(budget.Budget())
+    if (limited := long_run.LongRun.from_environment()) is not None:
+        config.pluginmanager.register(limited)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,7 @@ _TOLERANCE = 2
 class Budget:
     """Adds up what the tests of each folder took, over all workers."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self) -> None:
         self._minutes: dict[str, float] = tomllib.loads(_FILE.read_text())["minutes"]
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
