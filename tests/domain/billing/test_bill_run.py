@@ -170,7 +170,8 @@ async def test_a_run_that_dies_is_taken_up_where_it_was(scene: Scene, dies_after
     accounts = [await scene.first_line() for _ in range(4)]
     run_id = new_id()
 
-    async def die(done: int) -> None:
+    async def die(done: int, total: int | None) -> None:
+        assert total == 4
         if done > dies_after:
             raise Killed
 

@@ -5,7 +5,7 @@ from trunkline.bss.billing.explanation import explain_bill, issued
 from trunkline.bss.billing.issue import BillAccount, bill_account
 from trunkline.bss.billing.on_demand import bill_now
 from trunkline.bss.billing.rendering import Printer, render
-from trunkline.bss.billing.run import check_run, get_run, run_bills
+from trunkline.bss.billing.run import check_run, get_run, open_run, run_bills
 
 __all__ = [
     "BillAccount",
@@ -17,6 +17,7 @@ __all__ = [
     "get_run",
     "imbalances",
     "issued",
+    "open_run",
     "render",
     "run_bills",
 ]

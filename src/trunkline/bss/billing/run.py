@@ -8,14 +8,14 @@ from trunkline.bss.billing.contracts import AccountOutcome, BillRunView, Outcome
 from trunkline.bss.billing.issue import BillAccount, bill_account
 from trunkline.bss.billing.model.terms import cycle_of
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import Database, ReadSession
+from trunkline.kernel.db import Database, ReadSession, UnitOfWork
 from trunkline.kernel.errors import Invalid, NotFound, TrunklineError
 from trunkline.kernel.period import local_date
 from trunkline.kernel.tmf import Document
 from trunkline.kernel.tmf.query import Clause, Query
 
-Progress = Callable[[int], Awaitable[None]]
-"""Is told how many accounts are done."""
+Progress = Callable[[int, int | None], Awaitable[None]]
+"""Is told how many accounts are done, and of how many where that is known."""
 
 _PAGE = 500
 
@@ -48,7 +48,8 @@ async def run_bills(
     """
     async with database.unit_of_work() as uow:
         cycles = await check_run(uow, command, context)
-        await store.open_run(uow, run_id, command.cut_off_date, command.cycle, context.now, context)
+        await open_run(uow, run_id, command, context)
+        total = await _count(uow, command, cycles, context)
     done = 0
     async for page in _accounts(database, command, cycles, context):
         async with database.read() as session:
@@ -58,11 +59,16 @@ async def run_bills(
                 await _one(database, run_id, command, account_id, context)
             done += 1
             if progress is not None:
-                await progress(done)
+                await progress(done, total)
     async with database.unit_of_work() as uow:
         await store.close_run(uow, context.tenant, run_id, context.now)
     async with database.read() as session:
         return await get_run(session, run_id, context)
+
+
+async def open_run(uow: UnitOfWork, run_id: str, command: RunBills, context: Context) -> None:
+    """Note a run, so that it can be seen before its first account is billed. Repeating changes nothing."""
+    await store.open_run(uow, run_id, command.cut_off_date, command.cycle, context.now, context)
 
 
 async def get_run(session: ReadSession, run_id: str, context: Context) -> BillRunView:
@@ -115,6 +121,23 @@ async def _cycles(session: ReadSession, command: RunBills, context: Context) -> 
     return [cycle for cycle in found if cycle_of(cycle).day_of_month == command.cut_off_date.day]
 
 
+async def _count(session: ReadSession, command: RunBills, cycles: list[Document], context: Context) -> int | None:
+    """How many accounts there are; None when there are too many to count cheaply."""
+    if command.account_ids is not None:
+        return len(set(command.account_ids))
+    total = 0
+    for cycle in cycles:
+        page = await billing_accounts.page(session, Query(clauses=_in_cycle(cycle), limit=1), context)
+        if page.total_is_minimum:
+            return None
+        total += page.total
+    return total
+
+
+def _in_cycle(cycle: Document) -> tuple[Clause, ...]:
+    return (Clause("billStructure.cycleSpecification.id", "eq", (cycle["id"],)),)
+
+
 async def _accounts(
     database: Database, command: RunBills, cycles: list[Document], context: Context
 ) -> AsyncIterator[list[str]]:
@@ -123,11 +146,12 @@ async def _accounts(
         yield sorted(set(command.account_ids))
         return
     for cycle in cycles:
-        clauses = (Clause("billStructure.cycleSpecification.id", "eq", (cycle["id"],)),)
         after: str | None = None
         while True:
             async with database.read() as session:
-                page = await billing_accounts.page(session, Query(clauses=clauses, limit=_PAGE, after=after), context)
+                page = await billing_accounts.page(
+                    session, Query(clauses=_in_cycle(cycle), limit=_PAGE, after=after), context
+                )
             if page.ids:
                 yield page.ids
             if len(page.ids) < _PAGE:
