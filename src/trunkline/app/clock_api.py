@@ -47,7 +47,9 @@ def endpoints(*, movable: bool) -> list[Endpoint]:
         return Reply(200, _view(call))
 
     return [
-        Endpoint("GET", PATH, permission="clock:read", handler=_read, summary="What time it is here", response=ClockView),
+        Endpoint(
+            "GET", PATH, permission="clock:read", handler=_read, summary="What time it is here", response=ClockView
+        ),
         Endpoint(
             "POST",
             PATH,

@@ -1,6 +1,7 @@
 """The HTTP server of one process: opens the database, serves the endpoints, closes in order."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -8,12 +9,16 @@ from starlette.types import Receive, Scope, Send
 
 from trunkline.app import wiring
 from trunkline.app.clock_follower import following_clock
+from trunkline.app.revision import newest_revision
 from trunkline.app.settings import Settings
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.db import Database
 from trunkline.kernel.idempotency.edge import with_idempotency
 from trunkline.kernel.security.api import Security
-from trunkline.kernel.telemetry import Telemetry
+from trunkline.kernel.telemetry.api import endpoints as telemetry_endpoints
+from trunkline.kernel.telemetry.metrics import Metrics
+from trunkline.kernel.telemetry.observer import Telemetry
+from trunkline.kernel.telemetry.traces import open_traces
 from trunkline.kernel.web import Frame
 from trunkline.kernel.web.router import Router
 
@@ -39,20 +44,24 @@ class Server:
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         database = await Database.connect(self._dsn, clock=Clock(), max_size=POOL_SIZE)
         security = Security(database, self._settings.security())
-        telemetry = Telemetry(database)
+        metrics, traces = Metrics(), open_traces(os.environ, "trunkline-serve")
         await security.start()
         try:
             async with following_clock(database):
                 frame = Frame(
                     database=database,
                     authenticate=security.authenticate,
-                    observer=telemetry.observer,
+                    observer=Telemetry(metrics, traces),
                     run=with_idempotency,
                 )
-                listed = [*wiring.endpoints(self._settings, security), *telemetry.endpoints()]
+                listed = [
+                    *wiring.endpoints(self._settings, security),
+                    *telemetry_endpoints(metrics, migration_head=newest_revision()),
+                ]
                 self._router = Router(listed, frame)
                 yield
         finally:
             self._router = None
+            traces.close()
             await security.close()
             await database.close()

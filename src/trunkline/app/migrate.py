@@ -41,7 +41,12 @@ def current(dsn: str) -> str | None:
     found: list[str | None] = []
     options = {"version_table": "migration"}
     asyncio.run(
-        _run(dsn, lambda connection: found.append(MigrationContext.configure(connection, opts=options).get_current_revision()))
+        _run(
+            dsn,
+            lambda connection: found.append(
+                MigrationContext.configure(connection, opts=options).get_current_revision()
+            ),
+        )
     )
     return found[0]
 

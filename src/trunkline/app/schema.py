@@ -2,6 +2,9 @@
 
 from sqlalchemy import MetaData
 
+from trunkline.adapters.simulator import tables as simulator_tables
+from trunkline.app.wiring import resources
+from trunkline.adapters.cdr_files import tables as cdr_file_tables
 from trunkline.bss.billing import tables as billing_tables
 from trunkline.bss.usage import tables as usage_tables
 from trunkline.kernel.db import tables as kernel_tables
@@ -10,7 +13,9 @@ from trunkline.kernel.idempotency import tables as idempotency_tables
 from trunkline.kernel.jobs import tables as job_tables
 from trunkline.kernel.plans import tables as plan_tables
 from trunkline.kernel.security import tables as security_tables
+from trunkline.kernel.tmf.tables import resource_table
 from trunkline.oss.activation import tables as activation_tables
+from trunkline.oss.resource_pool import tables as resource_pool_tables
 
 _NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -25,8 +30,12 @@ def metadata() -> MetaData:
     found = MetaData(naming_convention=_NAMING)
     parts = (
         *(kernel_tables, event_tables, security_tables, plan_tables, job_tables, idempotency_tables),
-        *(usage_tables, billing_tables, activation_tables),
+        *(usage_tables, billing_tables, activation_tables, resource_pool_tables, simulator_tables),
     )
     for part in parts:
         part.define(found)
+    for resource in resources():
+        if resource.writable and resource.relation not in found.tables:
+            hot = [(column.column, column.type) for column in resource.hot]
+            resource_table(found, resource.domain, resource.table, hot)
     return found

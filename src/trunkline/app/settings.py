@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tenant            TRUNKLINE_TENANT: where a log-in belongs that names none
     log, log_level    TRUNKLINE_LOG, TRUNKLINE_LOG_LEVEL
     oidc              TRUNKLINE_OIDC_*: the identity provider whose tokens are accepted, or None
+    clock_start       TRUNKLINE_CLOCK_START: the instant at which the clock of a new demo installation begins, or None
     otlp_endpoint     OTEL_EXPORTER_OTLP_ENDPOINT: where traces go, or None
     """
 
@@ -40,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogFormat = "human"
     log_level: LogLevel = "INFO"
     oidc: OidcIssuer | None = None
+    clock_start: datetime | None = None
     otlp_endpoint: str | None = None
 
     @classmethod
@@ -56,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log=read.value("TRUNKLINE_LOG", _log_format, "human"),
             log_level=read.value("TRUNKLINE_LOG_LEVEL", _log_level, "INFO"),
             oidc=_oidc(read),
+            clock_start=read.value("TRUNKLINE_CLOCK_START", _instant, None),
             otlp_endpoint=read.value("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), None),
         )
         if read.problems:
@@ -145,6 +149,16 @@ def _oidc(read: _Reader) -> OidcIssuer | None:
 
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("must be an instant, as 2026-06-01T09:00:00+02:00") from error
+    if instant.tzinfo is None:
+        raise ValueError("must be an instant with a time zone, as 2026-06-01T09:00:00+02:00")
+    return instant
 
 
 def _port(text: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from trunkline.adapters.cdr_files import api as cdr_files_api
 from trunkline.adapters.kea.access import KeaAccess
 from trunkline.adapters.radius import api as radius_api
 from trunkline.adapters.simulator.access import SimulatedAccess
@@ -22,7 +23,6 @@ from trunkline.bss.product_ordering import resources as product_ordering
 from trunkline.bss.qualification import api as qualification_api
 from trunkline.bss.qualification import resources as qualification
 from trunkline.bss.usage import api as usage_api
-from trunkline.bss.usage import jobs as usage_jobs
 from trunkline.bss.usage import resources as usage
 from trunkline.flows.order_to_activate import subscribers as order_to_activate
 from trunkline.flows.qualify.feasibility import NetworkFeasibility
@@ -101,7 +101,8 @@ def endpoints(settings: Settings, security: Security) -> list[Endpoint]:
     served = served_apis(resources())
     own = [
         *qualification_api.endpoints(NetworkFeasibility()),
-        *usage_api.endpoints(home),
+        *usage_api.endpoints(),
+        *cdr_files_api.endpoints(home),
         *billing_api.endpoints(),
         *resource_pool_api.endpoints(),
         *service_order_api.endpoints(),
@@ -134,11 +135,11 @@ def step_actions(database: Database) -> StepActions:
     return actions
 
 
-def job_actions() -> JobActions:
+def job_actions(settings: Settings) -> JobActions:
     """What jobs do."""
     actions = JobActions()
     billing_jobs.register(actions)
-    usage_jobs.register(actions)
+    cdr_files_api.register(actions, settings.home)
     return actions
 
 

@@ -52,7 +52,7 @@ async def work(settings: Settings, dsn: str) -> None:
         async with following_clock(database), asyncio.TaskGroup() as group:
             group.create_task(events.run(stop))
             group.create_task(PlanRunner(database, wiring.step_actions(database)).run(stop))
-            group.create_task(JobRunner(database, wiring.job_actions()).run(stop))
+            group.create_task(JobRunner(database, wiring.job_actions(settings)).run(stop))
             group.create_task(Sealer(database).run(stop))
             group.create_task(_what_is_due(database, stop))
     finally:

@@ -21,3 +21,14 @@ async def move_clock(uow: UnitOfWork, clock: Clock, target: datetime, context: C
     uow.audit(AuditEntry.of(context, "move", "clock", "clock", before={"now": before}, after={"now": target}))
     uow.after_commit(lambda: clock.set_offset(offset))
     return target
+
+
+async def start_clock(uow: UnitOfWork, clock: Clock, instant: datetime) -> bool:
+    """Begin a new installation at any instant, also a past one. Does nothing, and returns False, once anything has
+    happened in it: from then on time only moves forward."""
+    if await uow.fetch_value("select exists (select 1 from kernel.audit)"):
+        return False
+    offset = instant - clock.wall()
+    await uow.execute("update kernel.clock set clock_offset = $1", offset)
+    uow.after_commit(lambda: clock.set_offset(offset))
+    return True

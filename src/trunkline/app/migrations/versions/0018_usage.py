@@ -1,4 +1,4 @@
-"""Usage: identifiers, batches, raw records, sessions, usage and its TMF635 view."""
+"""Usage: identifiers, batches, raw records, sessions, usage and its TMF635 view; files that wait for their import."""
 
 from alembic import op
 
@@ -12,6 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("create schema usage")
+    op.execute("create schema cdr_files")
     op.execute("create extension if not exists btree_gist with schema public")
     specification = resource_table_ddl("usage", "usage_specification", [("name", "text")])
     for statement in (*_TABLES, *_INDEXES, *specification, _VIEW):
@@ -19,6 +20,9 @@ def upgrade() -> None:
 
 
 _TABLES = (
+    """create table cdr_files.upload(
+        tenant text not null, id text not null, name text not null, mapping text not null, zone text not null,
+        content bytea not null, received_at timestamptz not null, constraint pk_upload primary key (tenant, id))""",
     """create table usage.identifier(
         tenant text not null, id text not null, kind text not null, value text not null, product_id text not null,
         account_id text not null, valid_from timestamptz not null, valid_until timestamptz,

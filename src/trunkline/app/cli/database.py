@@ -1,0 +1,38 @@
+"""`trunkline db`: the schema and a way in."""
+
+import os
+
+import click
+
+from trunkline.app.cli.installation import dsn_of
+from trunkline.app.migrate import current, heads, upgrade
+from trunkline.app.settings import Settings
+from trunkline.kernel.db.programs import find_programs
+
+
+@click.group()
+def db() -> None:
+    """The database: migrate, status, a shell."""
+
+
+@db.command("upgrade")
+def upgrade_schema() -> None:
+    """Bring the schema to this release. Forward only; waits at most 4 s for locks; safe to call at any time."""
+    upgrade(dsn_of(Settings.from_environment()))
+
+
+@db.command()
+def status() -> None:
+    """Say where the schema is and where this release wants it."""
+    found = current(dsn_of(Settings.from_environment()))
+    wanted = heads()[0]
+    click.echo(f"schema {found or 'none'}, this release {wanted}: {'up to date' if found == wanted else 'run trunkline db upgrade'}")
+
+
+@db.command()
+def shell() -> None:
+    """Open psql on the installation's database."""
+    psql = find_programs() / "psql"
+    if not psql.exists():
+        raise click.ClickException("These PostgreSQL programs come without psql. Install postgresql-client, then connect to: " + dsn_of(Settings.from_environment()))
+    os.execv(psql, [str(psql), dsn_of(Settings.from_environment())])  # noqa: S606  # becomes psql
