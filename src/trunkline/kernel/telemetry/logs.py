@@ -4,10 +4,10 @@ Whoever logs uses the standard library's `logging.getLogger("trunkline.<part>")`
 All lines take one way: context, masking of secrets, rendering.
 """
 
-import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -17,6 +17,7 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.telemetry.masking import mask_secrets
 
 Format = Literal["json", "human"]
+_SAID: ContextVar[tuple[Context, str | None] | None] = ContextVar("trunkline_logged_as", default=None)
 _NOISY = ("httpx", "httpcore", "uvicorn.access", "alembic", "asyncio")
 
 
@@ -34,6 +35,7 @@ def configure_logging(
         raise ValueError(f"unknown log level {level!r}; known are DEBUG, INFO, WARNING, ERROR")
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        add_context,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -68,13 +70,33 @@ def configure_logging(
     return handler
 
 
-@contextlib.contextmanager
-def logged_as(context: Context, **more: str) -> Iterator[None]:
-    """Every line within carries the context's correlation id, tenant and actor."""
-    with structlog.contextvars.bound_contextvars(
-        correlation_id=context.correlation_id, tenant=context.tenant, actor=context.actor, **more
-    ):
-        yield
+class logged_as:  # noqa: N801  reads as the verb it is: `with logged_as(context):`
+    """Every line within carries the context's correlation id, tenant and actor, and `work` when it is named.
+
+    A class and one variable of its own: binding three variables of structlog cost a request five times as much.
+    """
+
+    __slots__ = ("_reset", "_said")
+
+    def __init__(self, context: Context, work: str | None = None) -> None:
+        self._said = (context, work)
+
+    def __enter__(self) -> None:
+        self._reset = _SAID.set(self._said)
+
+    def __exit__(self, *_error: object) -> None:
+        _SAID.reset(self._reset)
+
+
+def add_context(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: whose work the line belongs to."""
+    said = _SAID.get()
+    if said is not None:
+        context, work = said
+        event["correlation_id"], event["tenant"], event["actor"] = context.correlation_id, context.tenant, context.actor
+        if work is not None:
+            event["work"] = work
+    return event
 
 
 def _rendering(format_: Format, handler: logging.Handler) -> list[Any]:

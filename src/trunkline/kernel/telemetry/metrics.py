@@ -33,6 +33,7 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self.registry,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._steps = Counter("trunkline_plan_steps", "Steps of plans ended", ("outcome",), registry=self.registry)
         self._events = Counter(
             "trunkline_events_handled", "Events taken by consumers", ("consumer", "outcome"), registry=self.registry
@@ -44,8 +45,13 @@ class Metrics:
 
     def request(self, measured: Measured) -> None:
         """Count an answered request. The route is the endpoint's template: ids would make series without end."""
-        self._requests.labels(measured.method, measured.template, str(measured.status)).inc()
-        self._seconds.labels(measured.method, measured.template).observe(measured.seconds)
+        key = (measured.method, measured.template, measured.status)
+        series = self._series.get(key)
+        if series is None:  # the library looks a series up under a lock each time; there are few, so they are kept
+            count = self._requests.labels(measured.method, measured.template, str(measured.status))
+            series = self._series[key] = (count, self._seconds.labels(measured.method, measured.template))
+        series[0].inc()
+        series[1].observe(measured.seconds)
 
     def step_ended(self, outcome: str, count: int = 1) -> None:
         """Count ended steps of plans: "completed", "retried", "failed" …"""

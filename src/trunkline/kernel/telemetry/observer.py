@@ -20,16 +20,14 @@ class Telemetry:
     def __init__(self, metrics: Metrics, traces: Traces | None = None) -> None:
         self.metrics = metrics
         self.traces: Traces = traces or NoTraces()
+        self._untraced = isinstance(self.traces, NoTraces)
 
-    @contextlib.contextmanager
-    def request(self, endpoint: Endpoint, context: Context) -> Iterator[None]:
+    def request(self, endpoint: Endpoint, context: Context) -> contextlib.AbstractContextManager[object]:
         """Log context and a span around a request's handler."""
-        name = f"{endpoint.method} {endpoint.path}"
-        with (
-            logged_as(context),
-            self.traces.span(name, context, **{"http.request.method": endpoint.method, "http.route": endpoint.path}),
-        ):
-            yield
+        if self._untraced:
+            return logged_as(context)
+        attributes = {"http.request.method": endpoint.method, "http.route": endpoint.path}
+        return self._traced(f"{endpoint.method} {endpoint.path}", context, logged_as(context), attributes)
 
     def measured(self, measured: Measured) -> None:
         """Count the request; a failed or slow one also leaves a line in the log, every one at level DEBUG."""
@@ -45,8 +43,13 @@ class Telemetry:
                 measured.seconds * 1000,
             )
 
-    @contextlib.contextmanager
-    def work(self, name: str, context: Context) -> Iterator[None]:
+    def work(self, name: str, context: Context) -> contextlib.AbstractContextManager[object]:
         """Log context and a span around one event of a consumer or one step of a plan; `name` is its durable name."""
-        with logged_as(context, work=name), self.traces.span(name, context):
+        if self._untraced:
+            return logged_as(context, name)
+        return self._traced(name, context, logged_as(context, name), {})
+
+    @contextlib.contextmanager
+    def _traced(self, name: str, context: Context, logged: logged_as, attributes: dict[str, str]) -> Iterator[None]:
+        with logged, self.traces.span(name, context, **attributes):
             yield

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -86,29 +86,41 @@ class EndpointApp:
             )
 
     async def _answer(self, request: Request) -> Response:
-        correlation_id = new_id()
+        origin = None
         try:
             origin = origin_of(request.headers)
-            correlation_id = origin.correlation_id
-            principal = None
-            if not self._endpoint.public:
-                principal = await self._frame.authenticate(credentials_of(request.headers))
-                if principal is None:
-                    raise Unauthenticated(
-                        "notAuthenticated",
-                        "This needs a principal.",
-                        hint="Send 'Authorization: Bearer <key or token>'; `trunkline key create` makes a key.",
-                    )
+            principal = None if self._endpoint.public else await self._principal(request)
             context = context_of(principal, origin, self._frame.database)
             if principal is not None and not permits(principal.permissions, self._endpoint.permission):
                 raise forbidden(self._endpoint.permission)
-            async with self._observed(context):
+            if self._frame.observer is None:
                 reply = await self._handle(request, context, principal)
-        except TrunklineError as error:
-            reply = error_reply(error, correlation_id)
+            else:
+                with self._frame.observer.request(self._endpoint, context):
+                    reply = await self._logged(request, context, principal)
         except Exception as error:  # noqa: BLE001  the one place where everything ends in an answer
-            reply = error_reply(to_refusal(error), correlation_id)
-        return to_response(reply, correlation_id)
+            correlation_id = origin.correlation_id if origin else new_id()
+            return to_response(error_reply(to_refusal(error), correlation_id), correlation_id)
+        return to_response(reply, origin.correlation_id)
+
+    async def _principal(self, request: Request) -> Principal:
+        principal = await self._frame.authenticate(credentials_of(request.headers))
+        if principal is None:
+            raise Unauthenticated(
+                "notAuthenticated",
+                "This needs a principal.",
+                hint="Send 'Authorization: Bearer <key or token>'; `trunkline key create` makes a key.",
+            )
+        return principal
+
+    async def _logged(self, request: Request, context: Context, principal: Principal | None) -> Reply:
+        """Here an unexpected error is logged, so that the line carries the request's log context."""
+        try:
+            return await self._handle(request, context, principal)
+        except TrunklineError:
+            raise
+        except Exception as error:
+            raise to_refusal(error) from error
 
     async def _handle(self, request: Request, context: Context, principal: Principal | None) -> Reply:
         endpoint = self._endpoint
@@ -128,14 +140,3 @@ class EndpointApp:
         )
         reply: Reply = await (self._frame.run or run)(call)
         return reply
-
-    @contextlib.asynccontextmanager
-    async def _observed(self, context: Context) -> AsyncIterator[None]:
-        if self._frame.observer is None:
-            yield
-            return
-        with self._frame.observer.request(self._endpoint, context):
-            try:
-                yield
-            except Exception as error:  # here, so that what is logged carries the request's log context
-                raise to_refusal(error) from error
