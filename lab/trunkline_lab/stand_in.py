@@ -113,7 +113,8 @@ class StandIn:
         if subscriber is None:
             return 404, None
         return 200, {
-            "control:Cleartext-Password": subscriber.password,
+            # FreeRADIUS would otherwise expand %{…} in what the subscriber chose.
+            "control:Cleartext-Password": {"op": ":=", "value": [subscriber.password], "do_xlat": False},
             "reply:Framed-IP-Address": subscriber.address,
             "reply:Class": subscriber.plan,
             "reply:Session-Timeout": 3600,

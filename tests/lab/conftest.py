@@ -61,7 +61,7 @@ def platform(laboratory: Laboratory) -> Iterator[StandIn]:
     platform = StandIn(home=laboratory.home, prefix=PREFIX)
     platform.credentials = ("key-1", API_PASSWORD)
     platform.subscribers = {
-        "alice": Subscriber('pass "word" \\ 1', "100.64.1.10"),
+        "alice": Subscriber('a 100% "word" \\ %{User-Name}', "100.64.1.10"),
         "bob@example.net": Subscriber("bob-password", "100.64.1.11"),
     }
     try:
