@@ -81,7 +81,7 @@ def test_a_cut_core_link_is_told_by_trap_and_syslog_and_routed_around(laboratory
         control.run("pe1", ["ip", "link", "set", "to-p1", "down"], home=home)
         try:
             assert wait_for_datagram(traps, LINK_DOWN)
-            assert b"AdjChg" in wait_for_datagram(syslog, b" pe1 frr ")
+            assert wait_for_datagram(syslog, b" pe1 frr ", b"AdjChg")
             control.run("pe1", ["ping", "-q", "-c", "1", "-w", "10", "10.0.0.12"], home=home)
         finally:
             control.run("pe1", ["ip", "link", "set", "to-p1", "up"], home=home)
@@ -101,11 +101,11 @@ def test_a_node_has_its_own_name_and_network(laboratory: Laboratory) -> None:
     assert "mgmt" not in outside
 
 
-def wait_for_datagram(listener: socket.socket, wanted: bytes, seconds: float = 10) -> bytes:
+def wait_for_datagram(listener: socket.socket, *wanted: bytes, seconds: float = 10) -> bytes:
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         listener.settimeout(left)
         datagram = listener.recv(9000)
-        if wanted in datagram:
+        if all(part in datagram for part in wanted):
             return datagram
     raise AssertionError(f"{wanted!r} did not come in {seconds} s")
