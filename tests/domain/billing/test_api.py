@@ -10,7 +10,9 @@ from tests.domain.billing.scene import Scene
 from trunkline.bss.billing import api
 from trunkline.bss.billing.contracts import BillExplanation, BillRunView, OutcomeKind
 from trunkline.bss.billing.facade import BillAccount, bill_account
+from trunkline.bss.usage.resources import usages
 from trunkline.kernel.errors import Invalid, NotFound
+from trunkline.kernel.tmf.query import parse
 from trunkline.kernel.web import Call, Reply
 
 
@@ -73,7 +75,11 @@ async def test_the_explanation_is_text_in_numbers_and_links(scene: Scene) -> Non
     volume = told.lines[-1]
     assert volume.usage is not None
     assert (volume.usage.records, volume.usage.quantity, volume.usage.unit) == (9, 37_250_000_000, "octet")
-    assert volume.product.id in volume.usage.href
+    path, _, query = volume.usage.href.partition("?")
+    assert path == usages.base_path
+    async with scene.database.read() as session:
+        page = await usages.page(session, parse(query), scene.context)
+    assert page.total == 9
 
 
 async def test_the_document_is_a_pdf_with_a_tag_of_its_own(scene: Scene) -> None:
