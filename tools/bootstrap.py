@@ -68,7 +68,7 @@ def use_new_enough_python():
 
 def stamp():
     """A hash of everything that the environment is made from."""
-    digest = hashlib.sha256((sys.version + sys.executable + VENV).encode())
+    digest = hashlib.sha256((sys.version + sys.base_prefix + VENV).encode())
     for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml", "tools/bootstrap.py"):
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
@@ -86,8 +86,8 @@ def is_current(wanted):
 
 def same_python():
     """True when `.venv` runs, here, and on the Python that runs this."""
-    program = "import sys; print(sys.version, sys._base_executable, sys.prefix, sep='\\n')"
-    mine = "\n".join((sys.version, getattr(sys, "_base_executable", sys.executable), VENV))
+    program = "import sys; print(sys.version, sys.base_prefix, sys.prefix, sep='\\n')"
+    mine = "\n".join((sys.version, sys.base_prefix, VENV))
     try:
         found = subprocess.run([python(), "-c", program], stdout=subprocess.PIPE, universal_newlines=True)
     except OSError:
