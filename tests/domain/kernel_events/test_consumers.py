@@ -1,8 +1,10 @@
 """Consumers: exactly one effect per event, in order per resource, whatever handlers do."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from tests.domain.kernel_events.scene import (
@@ -257,6 +259,19 @@ async def test_a_refusal_at_the_commit_counts_as_failure(database: Database) -> 
     assert await drain(relay, consumers) == 1 + 3
     assert [x.error.split(":")[0] for x in await parked(database)] == ["UniqueViolationError"]
     assert await effects(database) == [("A", 1)]
+
+
+async def test_a_handler_that_swallows_a_database_error_is_not_believed(database: Database) -> None:
+    async def careless(happened: Event, uow: UnitOfWork, call: Context) -> None:
+        await note(happened, uow, call)
+        with contextlib.suppress(asyncpg.PostgresError):
+            await uow.fetch_value("select 1 / 0")
+
+    relay, consumers = line(database, subscribed(careless))
+    await publish(database, happening(database, "A", 1))
+    assert await drain(relay, consumers) == 3
+    assert [x.error.split(":")[0] for x in await parked(database)] == ["InFailedSQLTransactionError"]
+    assert await effects(database) == []
 
 
 async def test_an_event_that_nobody_handles_any_more_is_let_go(database: Database) -> None:

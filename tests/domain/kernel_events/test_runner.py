@@ -101,9 +101,9 @@ async def test_one_failing_consumer_does_not_stop_another(database: Database) ->
 
     subscriptions = [subscribed(broken, consumer="proof.broken"), subscribed(note)]
     async with running(database, subscriptions):
-        await publish(database, *(happening(database, f"o{n}", n) for n in range(30)))
-        await eventually(lambda: _parked(database, 30))
-    assert len(await effects(database)) == 30
+        await publish(database, *(happening(database, f"o{n}", n) for n in range(8)))
+        await eventually(lambda: _parked(database, 8), 60)
+    assert len(await effects(database)) == 8
 
 
 async def test_killed_workers_lose_and_double_nothing(database: Database) -> None:
