@@ -94,7 +94,7 @@ class UnitOfWork(ReadSession):
 
     def __init__(self, connection: "asyncpg.Connection[Record]") -> None:
         super().__init__(connection)
-        self._transaction: Any = None
+        self._open = False
         self._writes: list[Write] = []
         self._events: list[Event] = []
         self._audit: list[AuditEntry] = []
@@ -153,10 +153,9 @@ class UnitOfWork(ReadSession):
 
     async def begin(self) -> None:
         """Open the transaction explicitly; otherwise it opens with the first statement."""
-        if self._transaction is None:
-            transaction = self._connection.transaction()
-            await transaction.start()
-            self._transaction = transaction
+        if not self._open:
+            self._open = True  # before the call: cancelled in it, the transaction may be open all the same
+            await self._connection.execute("begin")
 
     async def flush(self) -> None:
         """Send what is buffered, inside the transaction."""
@@ -166,21 +165,29 @@ class UnitOfWork(ReadSession):
 
     async def finish(self) -> None:
         """Send what is buffered and commit. Called by the edge alone."""
-        if self._transaction is None and len(self._writes) <= 1:
+        if not self._open and len(self._writes) <= 1:
             await self._send()
         else:
             await self.flush()
-            if self._transaction is not None:
-                transaction, self._transaction = self._transaction, None
-                await transaction.commit()
+            if self._open:
+                self._open = False
+                await self._commit()
         for action in self._after_commit:
             action()
 
     async def abandon(self) -> None:
         """Roll back. Called by the edge alone."""
-        if self._transaction is not None:
-            transaction, self._transaction = self._transaction, None
-            await transaction.rollback()
+        if self._open:
+            self._open = False
+            await self._connection.execute("rollback")
+
+    async def _commit(self) -> None:
+        # PostgreSQL answers the commit of a failed transaction with a quiet ROLLBACK. Without this look, code that
+        # swallowed a statement's error would be told that all is stored.
+        if await self._connection.execute("commit") != "COMMIT":
+            raise asyncpg.InFailedSQLTransactionError(
+                "A statement of this unit of work failed and its error was not passed on; nothing was stored."
+            )
 
     async def _ready(self) -> None:
         await self.begin()
