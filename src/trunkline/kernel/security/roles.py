@@ -17,7 +17,7 @@ _CATALOG_READ = (
     "category:read",
 )
 _CUSTOMER_SIDE = ("individual", "organization", "customer", "partyAccount", "billingAccount", "financialAccount")
-_PLACES = ("geographicAddress:*", "geographicSite:*", "geographicLocation:read")
+_PLACES = ("geographicAddress:*", "geographicAddressValidation:*", "geographicSite:*", "geographicLocation:read")
 
 BUILT_IN = (
     BuiltInRole("administrator", "Everything, in one tenant", ("*",)),
@@ -28,7 +28,6 @@ BUILT_IN = (
             *_CATALOG_READ,
             *(f"{name}:*" for name in _CUSTOMER_SIDE),
             *_PLACES,
-            "productOfferingQualification:*",
             "queryProductOfferingQualification:*",
             "checkProductOfferingQualification:*",
             "productOrder:*",
@@ -45,7 +44,6 @@ BUILT_IN = (
             "productOrder:create",
             "productOrder:update",
             "cancelProductOrder:create",
-            "troubleTicket:*",
         ),
     ),
     BuiltInRole(
@@ -60,14 +58,17 @@ BUILT_IN = (
             "billingAccount:*",
             "financialAccount:*",
             "partyAccount:*",
-            "billingCycle:*",
+            "settlementAccount:*",
+            "billCycle:*",
+            "billingCycleSpecification:*",
+            "billFormat:*",
+            "billPresentationMedia:*",
             "customerBill:*",
             "appliedCustomerBillingRate:*",
             "customerBillOnDemand:*",
             "billRun:*",
             "usage:*",
             "usageSpecification:*",
-            "usageSuspense:*",
         ),
     ),
     BuiltInRole(
@@ -83,14 +84,14 @@ BUILT_IN = (
             "resourceCandidate:*",
             "resourceCategory:*",
             "resourceCatalog:*",
-            "serviceQualification:*",
             "checkServiceQualification:*",
             "queryServiceQualification:*",
             "serviceOrder:*",
-            "resourceOrder:*",
+            "cancelServiceOrder:*",
             "service:*",
             "resource:*",
             "resourcePool:*",
+            "reservation:*",
             "plan:*",
             "radius:*",
         ),
