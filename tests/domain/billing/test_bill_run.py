@@ -152,6 +152,7 @@ async def test_next_month_charges_only_what_is_new(scene: Scene) -> None:
     await sound(scene)
 
 
+@pytest.mark.pg_matrix
 async def test_two_runs_at_once_make_one_bill_an_account(scene: Scene) -> None:
     accounts = [await scene.first_line() for _ in range(4)]
     views = await asyncio.gather(*(run(scene) for _ in range(3)))
@@ -202,6 +203,7 @@ async def test_a_number_taken_by_a_bill_that_was_not_issued_is_used_again(scene:
     assert [bill["billNo"] for bill in await bills(scene, account_id)] == ["NL-2026-000001"]
 
 
+@pytest.mark.pg_matrix
 @pytest.mark.parametrize("table", ["bill", "bill_line", "bill_tax"])
 async def test_the_database_refuses_to_change_what_was_issued(scene: Scene, table: str) -> None:
     account_id = await scene.first_line()
@@ -220,6 +222,7 @@ async def test_the_database_refuses_to_change_what_was_issued(scene: Scene, tabl
     assert (await bills(scene, account_id), await nets(scene, account_id)) == before
 
 
+@pytest.mark.pg_matrix
 async def test_nothing_can_be_added_to_an_issued_bill(scene: Scene) -> None:
     account_id = await scene.first_line()
     await run(scene)
