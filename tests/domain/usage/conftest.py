@@ -145,7 +145,11 @@ def truth() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def operator(own_database_dsn: str) -> AsyncIterator[Operator]:
-    database = await Database.connect(own_database_dsn, max_size=8)
+async def operator(database_dsn: str) -> AsyncIterator[Operator]:
+    database = await Database.connect(database_dsn, max_size=8)
+    async with database.unit_of_work() as uow:
+        await uow.execute(
+            "truncate usage.identifier, usage.batch, usage.raw_record, usage.session, usage.usage, kernel.outbox"
+        )
     yield Operator(database)
     await database.close()

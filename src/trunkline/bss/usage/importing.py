@@ -1,7 +1,7 @@
 """Whole files: batch by batch, each a transaction, so that a killed import goes on when the file is fed again."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
 from trunkline.bss.usage.contracts import Counts, File, ImportReport, Ingested, Outcome, RawInput
@@ -18,7 +18,7 @@ async def import_records(
     file: File,
     read: Callable[[str], Iterable[RawInput]],
     context: Context,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], Awaitable[None]] | None = None,
 ) -> ImportReport:
     """Feed a file's records; feeding it again, also after a crash in the middle, changes nothing more.
 
@@ -43,7 +43,8 @@ async def import_records(
             )
         outcomes.update((result.outcome, result.reason) for result in new)
         known += len(part) - len(new)
-        progress(len(part))
+        if progress is not None:
+            await progress(len(part))
     async with database.unit_of_work() as uow:
         await uow.execute(
             "update usage.batch set state = 'completed', completed_at = $3 where tenant = $1 and id = $2",

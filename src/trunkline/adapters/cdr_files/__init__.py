@@ -1,0 +1,1 @@
+"""Files of usage: FreeRADIUS detail files, and CDR files as CSV with a declared mapping."""
