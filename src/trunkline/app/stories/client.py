@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from trunkline.kernel.ids import new_id
+
 _T = TypeVar("_T")
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any, float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -43,11 +45,11 @@ class ApiClient:
     """Calls one installation's API with one key. Connections that break are tried again: every POST carries a key of
     its own, so that a repeat after a crash does nothing twice."""
 
-    def __init__(self, url: str, api_key: str, *, patience_s: int = 60) -> None:
+    def __init__(self, url: str, api_key: str, *, patience_s: int = 20) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=30)
         self._patience_s = patience_s
         self._sequence = 0
-        self.run_id = "story"
+        self.run_id = new_id()
 
     def close(self) -> None:
         self._http.close()

@@ -60,9 +60,9 @@ class SimulatedAccess:
             down = octets * 9 // 10
             facts = {"User-Name": f'"{user_name}"', "Acct-Session-Id": f'"file-{n + 1:02d}"', "NAS-Identifier": '"bng"'}
             lines += _packet(facts, "Start", start, 0, 0)
-            lines += _packet(facts, "Interim-Update", start + SESSION / 2, (octets - down) // 2, down // 2)
-            lines += _packet(facts, "Stop", start + SESSION, octets - down, down, seconds=int(SESSION.total_seconds()))
-        return [("detail-june", "\n".join(lines).encode())]
+            lines += _packet(facts, "Interim-Update", start, (octets - down) // 2, down // 2, lasted=SESSION / 2)
+            lines += _packet(facts, "Stop", start, octets - down, down, lasted=SESSION)
+        return [("detail-june", ("\n".join(lines) + "\n").encode())]
 
     def _send(self, records: list[dict[str, Any]], user_name: str) -> None:
         for record in records:
@@ -71,14 +71,17 @@ class SimulatedAccess:
                 self._api.post("/radius/accounting", body)
 
 
-def _packet(facts: dict[str, str], status: str, at: datetime, up: int, down: int, seconds: int = 0) -> list[str]:
-    """One packet as a detail file holds it; counters split into octets and gigawords (RFC 2869)."""
+def _packet(
+    facts: dict[str, str], status: str, start: datetime, up: int, down: int, lasted: timedelta = timedelta(0)
+) -> list[str]:
+    """One packet of a session as a detail file holds it; counters split into octets and gigawords (RFC 2869)."""
+    at = start + lasted
     stamp = int(at.astimezone(UTC).timestamp())
     attributes = {
         **facts,
         "Acct-Status-Type": status,
         "Event-Timestamp": f'"{at.astimezone(UTC):%b %d %Y %H:%M:%S} UTC"',
-        "Acct-Session-Time": str(seconds),
+        "Acct-Session-Time": str(int(lasted.total_seconds())),
         "Acct-Input-Octets": str(up % OCTETS_PER_GIGAWORD),
         "Acct-Input-Gigawords": str(up // OCTETS_PER_GIGAWORD),
         "Acct-Output-Octets": str(down % OCTETS_PER_GIGAWORD),

@@ -109,6 +109,7 @@ def product_of(order: Document, item: Document, context_now: str) -> Document:
         "productOrderItem": [
             {
                 "@type": "RelatedOrderItem",
+                "role": "ordered by",
                 "orderId": order["id"],
                 "orderItemId": item["id"],
                 "orderItemAction": "add",
