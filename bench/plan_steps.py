@@ -16,6 +16,7 @@ import os
 import platform
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,13 +36,15 @@ from trunkline.kernel.plans import PlanRunner, PlanSpec, StepActions, StepRun, S
 CHAIN = 5
 LOOPS = 8
 PLANS_AT_ONCE = 200
+WAIT_SECONDS = 60
+_ALL_ENDED = "select not exists(select 1 from kernel.plan where state = 'running')"
 
 
 def _actions(pause: float = 0) -> StepActions:
     actions = StepActions()
 
     @actions.task("effect")
-    async def effect(uow: UnitOfWork, step: StepRun, context: Context) -> dict[str, Any]:
+    async def effect(uow: UnitOfWork, step: StepRun, _context: Context) -> dict[str, Any]:
         await uow.execute("insert into public.effect(key, worker) values ($1, $2)", step.idempotency_key, os.getpid())
         if pause:
             await asyncio.sleep(pause)
@@ -64,8 +67,6 @@ async def _fill(database: Database, plans: int) -> None:
             for n in range(begin, min(plans, begin + PLANS_AT_ONCE)):
                 spec = PlanSpec(kind="bench", subject_resource="thing", subject_id=str(n), steps=steps)
                 await create_plan(uow, spec, _context(database))
-    async with database.unit_of_work() as uow:
-        await uow.execute("analyze kernel.step, kernel.plan, kernel.step_dependency")
 
 
 async def _clear(database: Database) -> None:
@@ -81,8 +82,7 @@ async def _rate(database: Database, batch: int, plans: int) -> float:
     runner = PlanRunner(database, _actions(), task_loops=LOOPS, batch=batch)
     began = time.perf_counter()
     task = asyncio.create_task(runner.run(stop))
-    while await _value(database, "select exists(select 1 from kernel.plan where state = 'running')"):
-        await asyncio.sleep(0.02)
+    await _until(database, _ALL_ENDED)
     seconds = time.perf_counter() - began
     stop.set()
     await task
@@ -99,7 +99,9 @@ async def _bare(dsn: str, seconds: float) -> float:
         done = 0
         while time.perf_counter() < stop_at:
             async with connection.transaction():
-                await connection.execute("insert into public.effect(key, worker) values ($1, $2)", f"bare:{n}:{done}", n)
+                await connection.execute(
+                    "insert into public.effect(key, worker) values ($1, $2)", f"bare:{n}:{done}", n
+                )
                 await connection.execute("update public.bare set n = n + 1 where id = $1", n * 100 + done % 100)
             done += 1
         await connection.close()
@@ -114,27 +116,14 @@ async def _takeover(database: Database, dsn: str) -> tuple[float, int]:
     await _fill(database, 100)
     workers = [_spawn(dsn), _spawn(dsn)]
     try:
-        sql = "select count(distinct worker) from public.effect"
-        while await _value(database, sql) < 2:
-            await asyncio.sleep(0.02)
+        await _until(database, "select count(distinct worker) = 2 from public.effect")
         await asyncio.sleep(0.5)
         workers[0].send_signal(signal.SIGKILL)
         killed = time.perf_counter()
         workers[0].wait()
-        async with database.read() as session:
-            holders = "select lease_holder, count(*) from kernel.step where lease_holder is not null group by 1"
-            held = {row[0] for row in await session.fetch(holders)}
-            lost = await session.fetch(
-                "select tenant, plan_id, n from kernel.step where lease_until < clock_timestamp() + interval '2 s'"
-                " and lease_holder is not null"
-            )
-        del held, lost
-        taken = "select count(*) from kernel.step where losses > 0 and state = 'completed'"
-        while not await _value(database, taken):
-            await asyncio.sleep(0.01)
+        await _until(database, "select exists(select 1 from kernel.step where losses > 0 and state = 'completed')")
         seconds = time.perf_counter() - killed
-        while await _value(database, "select exists(select 1 from kernel.plan where state = 'running')"):
-            await asyncio.sleep(0.02)
+        await _until(database, _ALL_ENDED)
     finally:
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
@@ -163,6 +152,13 @@ async def _value(database: Database, sql: str) -> Any:
         return await session.fetch_value(sql)
 
 
+async def _until(database: Database, sql: str) -> None:
+    """Ask the database, every 20 ms, until it says yes."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await _value(database, sql):  # noqa: ASYNC110  # other processes bring it about
+            await asyncio.sleep(0.02)
+
+
 async def _measure(dsn: str, budget: float) -> dict[str, Any]:
     database = await Database.connect(dsn, min_size=LOOPS, max_size=LOOPS + 3)
     async with database.unit_of_work() as uow:
@@ -180,7 +176,7 @@ async def _measure(dsn: str, budget: float) -> dict[str, Any]:
             break
     takeover, doubled = await _takeover(database, dsn)
     await database.close()
-    steps, single = sorted(rates[10])[len(rates[10]) // 2], sorted(rates[1])[len(rates[1]) // 2]
+    steps, single = statistics.median(rates[10]), statistics.median(rates[1])
     return {
         "steps_per_s": round(steps),
         "steps_per_s_single": round(single),

@@ -136,7 +136,8 @@ async def test_an_operator_retries_with_other_input_or_skips(database: Database)
 
 
 async def test_cancelling_takes_back_what_was_done_last_first(database: Database) -> None:
-    actions, done, started, finish = StepActions(), [], asyncio.Event(), asyncio.Event()
+    done: list[Any] = []
+    actions, started, finish = StepActions(), asyncio.Event(), asyncio.Event()
 
     @actions.task("do")
     async def do(uow: UnitOfWork, step: StepRun, context: Context) -> dict[str, Any]:
@@ -185,8 +186,15 @@ async def test_cancelling_takes_back_what_was_done_last_first(database: Database
         ("undo a", "a", {"x": 1}, {"a": a}),
     ]
     assert states(plan) == {
-        "a": "compensated", "b": "completed", "c": "compensated", "d": "compensated", "e": "discarded",
-        "f": "cancelled", "undo a": "completed", "undo c": "completed", "undo d": "completed",
+        "a": "compensated",
+        "b": "completed",
+        "c": "compensated",
+        "d": "compensated",
+        "e": "discarded",
+        "f": "cancelled",
+        "undo a": "completed",
+        "undo c": "completed",
+        "undo d": "completed",
     }
     assert (plan.reason, plan.finished_at is not None) == ("changed his mind", True)
     assert [type_ for type_, _, _ in await events(database)] == ["PlanCancelled"]
@@ -320,7 +328,11 @@ async def test_a_step_that_ends_ten_workers_has_failed(database: Database) -> No
             await uow.execute("update kernel.step set lease_until = clock_timestamp() - interval '1 ms'")
             await leases.take_back(uow, database.clock.now())
     plan = await show(database, plan_id)
-    assert (plan.state, plan.step("a").state, (plan.step("a").error or {})["code"]) == ("failed", "failed", "workerLost")
+    assert (plan.state, plan.step("a").state, (plan.step("a").error or {})["code"]) == (
+        "failed",
+        "failed",
+        "workerLost",
+    )
     assert [type_ for type_, _, _ in await events(database)] == ["PlanStepFailed"]
 
 

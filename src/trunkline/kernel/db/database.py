@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import Self
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Self
 
 import asyncpg
 
@@ -60,16 +60,21 @@ class Database:
     @contextlib.asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """One transaction; commits at the end of the block, rolls back on any exception."""
+        async with self._connection() as connection, self._unit(connection) as uow:
+            yield uow
+
+    @contextlib.asynccontextmanager
+    async def units_of_work(self) -> AsyncIterator[Callable[[], contextlib.AbstractAsyncContextManager[UnitOfWork]]]:
+        """A maker of units of work that follow each other on one connection, for loops of many short ones: going to the
+        pool for each would take a fifth of their time."""
         async with self._connection() as connection:
-            uow = UnitOfWork(connection)
-            try:
-                yield uow
-                await uow.finish()
-            except BaseException:
-                await _quietly(uow)
-                raise
-        if uow.published:
-            self.wake()
+            yield lambda: self._unit(connection)
+
+    async def at_once(self, sql: str, *args: Any) -> Sequence[Record]:
+        """Run one statement as a transaction of its own and return its rows: one round trip instead of three. For what
+        workers do all the time (claims, heartbeats); it writes no events and no audit."""
+        async with self._connection() as connection:
+            return await connection.fetch(sql, *args)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -135,6 +140,18 @@ class Database:
         finally:
             with contextlib.suppress(*_LOST):
                 await self._pool.release(connection)
+
+    @contextlib.asynccontextmanager
+    async def _unit(self, connection: "asyncpg.Connection[Record]") -> AsyncIterator[UnitOfWork]:
+        uow = UnitOfWork(connection)
+        try:
+            yield uow
+            await uow.finish()
+        except BaseException:
+            await _quietly(uow)
+            raise
+        if uow.published:
+            self.wake()
 
     async def _notify(self) -> None:
         while self._wake_wanted.is_set():

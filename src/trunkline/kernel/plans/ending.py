@@ -16,12 +16,16 @@ from trunkline.kernel.plans.news import publish
 from trunkline.kernel.plans.view import PlanState, StepState
 
 # $1 tenant, $2 plan, $3 step, $4 holder of the lease, $5 attempt, $6 new state, $7 result, $8 now, $9 error.
-# A step that is not held by this holder in this attempt is not touched, and then nothing else is: the fence.
+# A step that is not held by this holder in this attempt is not touched (the fence); the caller then rolls all of it back.
 _END = """
-with plan as materialized (
-       select kind, subject_resource, subject_id, state, steps, ended from kernel.plan where tenant = $1 and id = $2 for update),
+with plan as (
+       update kernel.plan set ended = ended + 1,
+              state = case when state = 'running' and ended + 1 = steps then 'completed' else state end,
+              finished_at = case when state = 'running' and ended + 1 = steps then $8 else finished_at end
+        where tenant = $1 and id = $2
+       returning kind, subject_resource, subject_id, state, ended),
      done as (
-       update kernel.step s set state = $6, result = coalesce($7::json, s.result), finished_at = $8, ended = plan.ended + 1,
+       update kernel.step s set state = $6, result = coalesce($7::json, s.result), finished_at = $8, ended = plan.ended,
               started_at = coalesce(s.started_at, $8), lease_holder = null, lease_until = null, error = $9::json
          from plan
         where s.tenant = $1 and s.plan_id = $2 and s.n = $3 and s.state in ('running', 'failed')
@@ -41,14 +45,8 @@ with plan as materialized (
          from kernel.step_dependency d, done
         where d.tenant = $1 and d.plan_id = $2 and d.predecessor = done.n
           and s.tenant = $1 and s.plan_id = $2 and s.n = d.successor and s.state = 'waiting'
-       returning s.state, s.kind),
-     ended as (
-       update kernel.plan p set ended = plan.ended + 1,
-              state = case when plan.state = 'running' and plan.ended + 1 = plan.steps then 'completed' else plan.state end,
-              finished_at = case when plan.state = 'running' and plan.ended + 1 = plan.steps then $8 else null end
-         from plan, done where p.tenant = $1 and p.id = $2
-       returning p.state)
-select plan.kind, plan.subject_resource, plan.subject_id, (select state from ended) as state,
+       returning s.state, s.kind)
+select plan.*, (select n from done) as n,
        (select count(*) from released where state = 'ready' and kind <> 'callout') as tasks,
        (select count(*) from released where state = 'ready' and kind = 'callout') as callouts
   from plan"""
@@ -104,7 +102,7 @@ async def end_step(
     row = await uow.fetch_row(
         _END, held.tenant, held.plan_id, held.n, held.holder, held.attempt, state.value, result, now, error
     )
-    if row is None or row["state"] is None:
+    if row is None or row["n"] is None:
         raise LeaseLost
     if row["state"] == PlanState.COMPLETED:
         publish(uow, "PlanCompleted", held.plan_id, row, context)

@@ -1,11 +1,13 @@
 """Running one claimed step: its handler, then its completion or the record of its failure."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import Database
+from trunkline.kernel.db import Database, UnitOfWork
 from trunkline.kernel.errors import TrunklineError, Unavailable
 from trunkline.kernel.plans.actions import StepActions
 from trunkline.kernel.plans.cancelling import Ready
@@ -14,6 +16,7 @@ from trunkline.kernel.plans.ending import LeaseLost, end_step, fail_step
 from trunkline.kernel.plans.leases import Claimed
 from trunkline.kernel.plans.spec import StepKind
 
+Unit = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 _log = structlog.get_logger(__name__)
 
 
@@ -24,8 +27,10 @@ class Execution:
         self._database = database
         self._actions = actions
 
-    async def run(self, step: Claimed) -> Ready:
+    async def run(self, step: Claimed, unit: Unit | None = None) -> Ready:
         """Bring the step to its end or to its next attempt; returns what became ready to run.
+
+        unit  makes units of work on the caller's connection; without it each comes from the pool
 
         What a handler raises becomes data on the step. A step whose lease was lost is left to its new holder. Raises
         Unavailable when the database went away: the step is left, and whoever gets it when the lease ends goes on.
@@ -39,40 +44,37 @@ class Execution:
             causation_id=f"{step.run.plan_id}:{step.run.n}",
             permissions=frozenset({"*"}),
         )
+        unit = unit or self._database.unit_of_work
         try:
             if step.kind == StepKind.TASK:
-                return await self._task(step, context)
-            if step.kind == StepKind.CALLOUT:
-                return await self._callout(step, context)
-            return await self._end(step, None, context)
+                return await self._task(step, context, unit)
+            result = await self._call(step, context) if step.kind == StepKind.CALLOUT else None
+            async with unit() as uow:
+                return await end_step(uow, step.held, result, context, now=self._database.clock.now())
         except LeaseLost:
             _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
         except Exception as error:  # noqa: BLE001  # a handler may raise anything; it becomes data on the step
-            await self._failed(step, error, context)
+            await self._failed(step, error, context, unit)
         return Ready()
 
-    async def _task(self, step: Claimed, context: Context) -> Ready:
+    async def _task(self, step: Claimed, context: Context, unit: Unit) -> Ready:
         handler = self._actions.tasks.get(step.run.action)
         if handler is None:
             raise unknown_action(step.run.action)
-        async with asyncio.timeout(step.timeout.total_seconds()), self._database.unit_of_work() as uow:
+        async with asyncio.timeout(step.timeout.total_seconds()), unit() as uow:
             result = await handler(uow, step.run, context)
             text = None if result is None else encode(result, "$.result")
             return await end_step(uow, step.held, text, context, now=self._database.clock.now())
 
-    async def _callout(self, step: Claimed, context: Context) -> Ready:
+    async def _call(self, step: Claimed, context: Context) -> str | None:
         handler = self._actions.callouts.get(step.run.action)
         if handler is None:
             raise unknown_action(step.run.action)
         async with asyncio.timeout(step.timeout.total_seconds()):
             result = await handler(step.run, context)
-        return await self._end(step, None if result is None else encode(result, "$.result"), context)
+        return None if result is None else encode(result, "$.result")
 
-    async def _end(self, step: Claimed, result: str | None, context: Context) -> Ready:
-        async with self._database.unit_of_work() as uow:
-            return await end_step(uow, step.held, result, context, now=self._database.clock.now())
-
-    async def _failed(self, step: Claimed, error: Exception, context: Context) -> None:
+    async def _failed(self, step: Claimed, error: Exception, context: Context, unit: Unit) -> None:
         if isinstance(error, Unavailable) and error.code == "databaseUnavailable":
             raise error
         final = isinstance(error, TrunklineError) and not error.retryable
@@ -88,7 +90,7 @@ class Execution:
             exc_info=not isinstance(error, TrunklineError),
         )
         try:
-            async with self._database.unit_of_work() as uow:
+            async with unit() as uow:
                 await fail_step(
                     uow,
                     step.held,

@@ -97,8 +97,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
 async def claim(database: Database, holder: str, limit: int, *, callouts: bool) -> list[Claimed]:
     """Take up to `limit` steps that are due, the longest due first: callouts, or all other kinds."""
     sql = _CLAIM_CALLOUTS if callouts else _CLAIM_TASKS
-    async with database.unit_of_work() as uow:
-        rows = await uow.fetch(sql, database.clock.now(), limit, holder, LEASE)
+    rows = await database.at_once(sql, database.clock.now(), limit, holder, LEASE)
     return [_claimed(row, holder) for row in rows]
 
 
@@ -112,8 +111,7 @@ async def next_due(database: Database, *, callouts: bool) -> datetime | None:
 async def renew(database: Database, holder: str, steps: Sequence[Held]) -> None:
     """Lengthen the leases of these steps, in one statement. A step that is just being ended is passed over."""
     if steps:
-        async with database.unit_of_work() as uow:
-            await uow.execute(_RENEW, *_columns(steps), holder, LEASE)
+        await database.at_once(_RENEW, *_columns(steps), holder, LEASE)
 
 
 async def give_back(database: Database, holder: str, steps: Sequence[Held]) -> None:

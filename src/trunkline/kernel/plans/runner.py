@@ -86,11 +86,12 @@ class PlanRunner:
         """Run a batch one by one, each in its own transaction; what is not begun when we stop goes back."""
         batch = list(steps)
         try:
-            while steps and not self._stopping:
-                step = steps.popleft()
-                ready = await self._execution.run(step)
-                del self._held[step.held]
-                self._tell(ready, busy=bool(steps))
+            async with self._database.units_of_work() as unit:
+                while steps and not self._stopping:
+                    step = steps.popleft()
+                    ready = await self._execution.run(step, unit)
+                    del self._held[step.held]
+                    self._tell(ready, busy=bool(steps))
             if steps:
                 await leases.give_back(self._database, self.id, [step.held for step in steps])
         finally:

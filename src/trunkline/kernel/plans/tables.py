@@ -1,4 +1,5 @@
-"""Tables of the plans: plan, step, step_dependency, signal."""
+"""Tables of the plans: plan, step, step_dependency, signal. No foreign keys: only `create` writes rows, a plan and its steps
+in one statement each of one transaction, and checking keys row by row would double what a plan costs."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -87,7 +88,6 @@ def _step(metadata: sa.MetaData) -> None:
         sa.Column("ended", integer),
         sa.Column("started_at", instant),
         sa.Column("finished_at", instant),
-        _of_plan("fk_step_plan"),
         sa.Index("ix_step_ready", "run_at", postgresql_where=sa.text("state = 'ready' and kind <> 'callout'")),
         sa.Index("ix_step_callout", "run_at", postgresql_where=sa.text("state = 'ready' and kind = 'callout'")),
         sa.Index(
@@ -113,13 +113,6 @@ def _step_dependency(metadata: sa.MetaData) -> None:
         sa.Column("plan_id", sa.Text, primary_key=True),
         sa.Column("successor", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("predecessor", sa.Integer, primary_key=True, autoincrement=False),
-        _of_plan("fk_step_dependency_plan"),
         sa.Index("ix_step_dependency_predecessor", "tenant", "plan_id", "predecessor"),
         schema=SCHEMA,
-    )
-
-
-def _of_plan(name: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["tenant", "plan_id"], ["kernel.plan.tenant", "kernel.plan.id"], name, ondelete="CASCADE"
     )

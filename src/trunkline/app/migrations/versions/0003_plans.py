@@ -26,8 +26,7 @@ def upgrade() -> None:
         max_attempts int not null, retry_first interval not null, retry_longest interval not null,
         timeout interval not null, undo text, undo_of int, ended int,
         started_at timestamptz, finished_at timestamptz,
-        constraint pk_step primary key (tenant, plan_id, n),
-        constraint fk_step_plan foreign key (tenant, plan_id) references kernel.plan(tenant, id) on delete cascade)
+        constraint pk_step primary key (tenant, plan_id, n))
         with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)""")
     op.execute("create index ix_step_ready on kernel.step(run_at) where state = 'ready' and kind <> 'callout'")
     op.execute("create index ix_step_callout on kernel.step(run_at) where state = 'ready' and kind = 'callout'")
@@ -40,9 +39,7 @@ def upgrade() -> None:
     )
     op.execute("""create table kernel.step_dependency(
         tenant text not null, plan_id text not null, successor int not null, predecessor int not null,
-        constraint pk_step_dependency primary key (tenant, plan_id, successor, predecessor),
-        constraint fk_step_dependency_plan foreign key (tenant, plan_id)
-            references kernel.plan(tenant, id) on delete cascade)""")
+        constraint pk_step_dependency primary key (tenant, plan_id, successor, predecessor))""")
     op.execute("create index ix_step_dependency_predecessor on kernel.step_dependency(tenant, plan_id, predecessor)")
     op.execute("""create table kernel.signal(
         tenant text not null, key text not null, result json, given_at timestamptz, awaited_at timestamptz,
