@@ -180,6 +180,7 @@ class EmbeddedServer:
         words = [self.programs / "postgres", "-D", self._data, "-k", self._socket]
         words += [f"--{name}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
+            said_from = log.tell()  # before the server shares, and moves, the position
             self._process = subprocess.Popen(
                 runner.arguments([str(word) for word in words]),
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
@@ -187,7 +188,7 @@ class EmbeddedServer:
                 preexec_fn=dies_with_parent(signal.SIGINT),  # noqa: PLW1509  one system call, found before the fork
                 **runner.options(),
             )  # fmt: skip
-            return log.tell()
+            return said_from
 
     def _is_ready(self) -> bool:
         """The server writes its state into line 8 of its pid file, which is where pg_ctl looks, too."""

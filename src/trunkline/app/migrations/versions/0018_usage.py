@@ -13,7 +13,8 @@ depends_on = None
 def upgrade() -> None:
     op.execute("create schema usage")
     op.execute("create schema cdr_files")
-    op.execute("create extension if not exists btree_gist with schema public")
+    # Equality of text in an exclusion constraint, as ranges of one value: no extension, which a server may not have.
+    op.execute("""create type usage.text_range as range (subtype = text, collation = "C")""")
     specification = resource_table_ddl("usage", "usage_specification", [("name", "text")])
     for statement in (*_TABLES, *_INDEXES, *specification, _VIEW):
         op.execute(statement)
@@ -29,7 +30,8 @@ _TABLES = (
         constraint pk_identifier primary key (tenant, id),
         constraint ck_identifier_ends_after_start check (valid_until is null or valid_until > valid_from),
         constraint ex_identifier_one_product_at_a_time exclude using gist
-            (tenant with =, kind with =, value with =, tstzrange(valid_from, valid_until) with &&))""",
+            (usage.text_range(tenant, tenant, '[]') with =, usage.text_range(kind, kind, '[]') with =,
+             usage.text_range(value, value, '[]') with =, tstzrange(valid_from, valid_until) with &&))""",
     """create table usage.batch(
         tenant text not null, id text not null, name text not null, sha256 text not null, mapping text not null,
         state text not null, started_at timestamptz not null, completed_at timestamptz, records_in bigint not null,
