@@ -45,7 +45,7 @@ class ApiClient:
     """Calls one installation's API with one key. Connections that break are tried again: every POST carries a key of
     its own, so that a repeat after a crash does nothing twice."""
 
-    def __init__(self, url: str, api_key: str, *, patience_s: int = 20) -> None:
+    def __init__(self, url: str, api_key: str, *, patience_s: int = 60) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=30)
         self._patience_s = patience_s
         self._sequence = 0

@@ -1,0 +1,112 @@
+"""S1 "first line", whole: the figures of its fixture, its mutants, and kill -9 of anything at any moment."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from trunkline.app.processes import read_running
+from trunkline.app.stories.fixture import load
+from trunkline.app.stories.installation import Installation, throw_away
+from trunkline.app.stories.mutants import SWITCHES, apply_mutant
+from trunkline.app.stories.report import Report
+from trunkline.app.stories.run import play_in
+
+FIXTURE = load("S1")
+START = FIXTURE.values["clock"]["start"].isoformat()
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    with throw_away(START) as running:
+        yield running
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(Console(quiet=True), FIXTURE.title, 9)
+
+
+def test_S1_first_line_comes_to_the_figures_of_its_fixture_and_all_invariants_hold(
+    installation: Installation, report: Report, tmp_path: Path
+) -> None:
+    assert play_in(installation, FIXTURE, report, tmp_path) == []
+    assert (report.figures["net"], report.figures["tax"], report.figures["gross"]) == ("120.40", "22.88", "143.28")
+    assert Path(report.figures["pdf"]).read_bytes().startswith(b"%PDF-")
+
+
+def test_S1_every_mutant_of_the_fixture_has_its_switch() -> None:
+    assert set(SWITCHES) == set(FIXTURE.mutants) == {"proration", "activation_date", "double_feeding"}
+
+
+@pytest.mark.parametrize("mutant", sorted(SWITCHES))
+def test_S1_mutant_breaks_the_figure_that_its_rule_guards(
+    mutant: str, installation: Installation, report: Report, tmp_path: Path
+) -> None:
+    problems = play_in(installation, apply_mutant(FIXTURE, mutant), report, tmp_path, check=False)
+    broken = {problem.partition(":")[0] for problem in problems}
+    assert FIXTURE.mutants[mutant]["must_break"] in broken
+    assert {"net", "gross"} <= broken
+
+
+class Killer(threading.Thread):
+    """Kills -9 one process of the installation after another, at random moments, until told to stop."""
+
+    def __init__(self, installation: Installation, seed: int, kills: int) -> None:
+        super().__init__(daemon=True)
+        self._installation = installation
+        self._random = random.Random(seed)
+        self._kills = kills
+        self._stop_wanted = threading.Event()
+        self.killed: list[str] = []
+
+    def run(self) -> None:
+        for _ in range(self._kills):
+            if self._stop_wanted.wait(self._random.uniform(0.1, 2.5)):
+                return
+            running = read_running(self._installation.home)
+            if running is None:
+                continue
+            name = self._random.choice(sorted(running.processes))
+            try:
+                os.kill(running.processes[name], signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            self.killed.append(name)
+
+    def stop(self) -> None:
+        self._stop_wanted.set()
+        self.join(10)
+
+
+def _play_under_fire(seed: int, kills: int, tmp_path: Path) -> list[str]:
+    with throw_away(START) as installation:
+        report = Report(Console(quiet=True), FIXTURE.title, 9)
+        killer = Killer(installation, seed, kills)
+        killer.start()
+        problems = play_in(installation, FIXTURE, report, tmp_path, before_check=lambda: _quiet(killer))
+        assert killer.killed, "nothing was killed: the test said nothing"
+        return [f"{problem} (seed {seed}, killed {killer.killed})" for problem in problems]
+
+
+def _quiet(killer: Killer) -> None:
+    """The check looks at an installation at rest: stop killing, let it come back."""
+    killer.stop()
+    time.sleep(3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_S1_kill_9_at_random_moments_loses_and_doubles_nothing(seed: int, tmp_path: Path) -> None:
+    assert _play_under_fire(seed, kills=4, tmp_path=tmp_path) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_S1_kill_9_a_hundred_times(seed: int, tmp_path: Path) -> None:
+    assert _play_under_fire(seed, kills=6, tmp_path=tmp_path) == []
