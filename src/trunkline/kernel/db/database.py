@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Self
 
 import asyncpg
@@ -121,22 +121,8 @@ class Database:
                 "databaseUnavailable", "PostgreSQL does not answer.", message="Nothing was done; try again in a moment."
             ) from error
         try:
-            yield connection  # type: ignore[misc]  # the pool's proxy behaves as the connection
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:
-            if isinstance(error, asyncpg.InternalClientError):
-                connection.terminate()  # the server ended the idle session; asyncpg still takes the connection for usable
-            elif isinstance(error, asyncpg.InterfaceError) and not connection.is_closed():
-                raise  # a mistake of ours in the call, not a lost connection
-            raise Unavailable(
-                "databaseUnavailable",
-                "PostgreSQL went away.",
-                message="Whether the last step was stored is not known; send it again with the same Idempotency-Key.",
-            ) from error
+            with _told_when_lost(connection):
+                yield connection  # type: ignore[misc]  # the pool's proxy behaves as the connection
         finally:
             with contextlib.suppress(*_LOST):
                 await self._pool.release(connection)
@@ -144,12 +130,13 @@ class Database:
     @contextlib.asynccontextmanager
     async def _unit(self, connection: "asyncpg.Connection[Record]") -> AsyncIterator[UnitOfWork]:
         uow = UnitOfWork(connection)
-        try:
-            yield uow
-            await uow.finish()
-        except BaseException:
-            await _quietly(uow)
-            raise
+        with _told_when_lost(connection):
+            try:
+                yield uow
+                await uow.finish()
+            except BaseException:
+                await _quietly(uow)
+                raise
         if uow.published:
             self.wake()
 
@@ -160,6 +147,37 @@ class Database:
                 async with self.read() as session:
                     await session.fetch_value("select pg_notify($1, '')", WAKE_CHANNEL)
             await asyncio.sleep(0.005)
+
+
+@contextlib.contextmanager
+def _told_when_lost(connection: Any) -> Iterator[None]:
+    """Unavailable for whatever asyncpg raises when the server ends the connection, at rest or in the middle."""
+    try:
+        yield
+    except asyncpg.QueryCanceledError:
+        raise  # a statement took too long; the connection lives
+    except (
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ) as error:
+        if isinstance(error, asyncpg.InterfaceError) and not _is_lost(connection):
+            raise  # a mistake of ours in the call, not a lost connection
+        with contextlib.suppress(asyncpg.InterfaceError):
+            connection.terminate()
+        raise Unavailable(
+            "databaseUnavailable",
+            "PostgreSQL went away.",
+            message="Whether the last step was stored is not known; send it again with the same Idempotency-Key.",
+        ) from error
+
+
+def _is_lost(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken a dead connection back already, and its proxy answers nothing
 
 
 async def _no_reset(_connection: object) -> None:
