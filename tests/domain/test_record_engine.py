@@ -50,7 +50,9 @@ async def events(database: Database, context: Context) -> list[str]:
 
 async def audit(database: Database, context: Context) -> list[tuple[str, int]]:
     async with database.read() as session:
-        rows = await session.fetch("select action, version from kernel.audit where tenant = $1 order by id", context.tenant)
+        rows = await session.fetch(
+            "select action, version from kernel.audit where tenant = $1 order by id", context.tenant
+        )
     return [(row["action"], row["version"]) for row in rows]
 
 
@@ -178,7 +180,10 @@ async def test_no_tenant_sees_another(database: Database, context: Context) -> N
     async with database.unit_of_work() as uow:
         assert await individuals.find(uow, created["id"], stranger) is None
         assert (await individuals.page(uow, parse(""), stranger)).total == 0
-        for forbidden in (individuals.patch(uow, created["id"], {"title": "x"}, stranger), individuals.delete(uow, created["id"], stranger)):
+        for forbidden in (
+            individuals.patch(uow, created["id"], {"title": "x"}, stranger),
+            individuals.delete(uow, created["id"], stranger),
+        ):
             with pytest.raises(NotFound):
                 await forbidden
 

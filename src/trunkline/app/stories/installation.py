@@ -69,7 +69,11 @@ def throw_away(
     (home / "log").mkdir()
     with (home / "log" / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "trunkline", "up"], env=environment, stdout=log, stderr=log, start_new_session=True
+            [*prefix, sys.executable, "-m", "trunkline", "up"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         _await_ready(process, home)

@@ -3,6 +3,7 @@
 Speaks only the public API. What differs between a simulated and a real access network is behind `AccessNetwork`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -262,7 +263,7 @@ class StoryS1:
                 job = self._api.upload(
                     "/trunkline/v1/usageImport", content, "application/octet-stream", file=name, mapping="detail"
                 )
-                done = self._api.wait("the import", lambda job=job: self._job(job["id"]))
+                done = self._api.wait("the import", self._job_of(job["id"]))
                 counts = done["result"]
                 self._report.say(f"{name}, {attempt} time: {counts}")
         octets = self._api.wait("the rated session", lambda: self._rated_octets(counted))
@@ -358,6 +359,9 @@ class StoryS1:
         if state in ("failed", "cancelled", "rejected"):
             raise AssertionError(f"the order is {state}")
         return state == "completed"
+
+    def _job_of(self, job_id: str) -> Callable[[], dict[str, Any] | None]:
+        return lambda: self._job(job_id)
 
     def _job(self, job_id: str) -> dict[str, Any] | None:
         job: dict[str, Any] = self._api.get(f"/trunkline/v1/job/{job_id}")

@@ -88,7 +88,11 @@ def _packet(
         "Acct-Output-Gigawords": str(down // OCTETS_PER_GIGAWORD),
         "Timestamp": str(stamp),
     }
-    return [f"{at.astimezone(UTC):%a %b %d %H:%M:%S %Y}", *(f"\t{name} = {value}" for name, value in attributes.items()), ""]
+    return [
+        f"{at.astimezone(UTC):%a %b %d %H:%M:%S %Y}",
+        *(f"\t{name} = {value}" for name, value in attributes.items()),
+        "",
+    ]
 
 
 def _number(record: dict[str, Any], name: str) -> int:

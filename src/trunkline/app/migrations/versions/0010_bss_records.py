@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 _NAME = [("name", "text")]
-_TABLES = {
+_TABLES: dict[str, dict[str, list[tuple[str, str]]]] = {
     "party": {
         "individual": [("family_name", "text"), ("given_name", "text")],
         "organization": _NAME,

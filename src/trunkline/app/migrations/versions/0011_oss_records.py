@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 _NAME = [("name", "text")]
-_TABLES = {
+_TABLES: dict[str, dict[str, list[tuple[str, str]]]] = {
     "geography": {
         "geographic_address": [("postcode", "text"), ("city", "text"), ("street_name", "text"), ("street_nr", "text")],
         "geographic_address_validation": [],
