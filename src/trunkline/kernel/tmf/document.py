@@ -1,5 +1,6 @@
 """Documents: the JSON that is stored, patched and returned, and small pure operations on it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -8,10 +9,24 @@ import jsonpath
 import msgspec
 
 from trunkline.kernel.errors import Invalid
+from trunkline.kernel.web.body import DECIMAL_DIGITS_MAX, SIZE_MAX, check_json
 
 Document = dict[str, Any]
 IDENTITY = ("id", "href", "@type")
+OPERATIONS_MAX = 200
+TOKEN_PART_MAX = 200
 
+_LONG_NUMBER = re.compile(rb"\d{19}|\d[eE][+-]?\d{2}")
+
+_DOES_NOT_APPLY = (
+    jsonpath.JSONPatchError,
+    jsonpath.JSONPointerError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any, float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -24,6 +39,37 @@ def encode(value: Any) -> bytes:
 def decode(text: str | bytes) -> Any:
     """JSON to Python. Numbers with a fraction become Decimal, so that no price passes through a float."""
     return _decoder.decode(text)
+
+
+def parse_body(raw: bytes) -> Any:
+    """A request's body, its bytes checked already, with exact numbers. Raises Invalid for what is not JSON and for
+    numbers that cannot be stored."""
+    try:
+        body = decode(raw)
+    except UnicodeDecodeError as error:
+        raise Invalid("malformedJson", "The body is not UTF-8.", path="$") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Invalid("malformedJson", "The body is not JSON.", message=f"{error}.", path="$") from error
+    if _LONG_NUMBER.search(raw):
+        _check_numbers(body, "$")
+    return body
+
+
+def is_storable(number: Decimal) -> bool:
+    """Whether the number is finite and of a size that money and quantities can have."""
+    _, digits, exponent = number.as_tuple()
+    return isinstance(exponent, int) and len(digits) + abs(exponent) <= DECIMAL_DIGITS_MAX
+
+
+def _check_numbers(value: Any, path: str) -> None:
+    if isinstance(value, Decimal) and not is_storable(value):
+        raise Invalid("numberOutOfRange", f"A number has at most {DECIMAL_DIGITS_MAX} digits.", path=path)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_numbers(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_numbers(item, f"{path}[{index}]")
 
 
 def without_nulls(value: Any) -> Any:
@@ -50,15 +96,24 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 def json_patch(target: Document, operations: Any) -> Document:
     """RFC 6902. Raises Invalid when the patch is malformed, does not apply or a `test` fails."""
-    if not isinstance(operations, list) or len(operations) > 200:
-        raise Invalid("invalidPatch", "A JSON Patch is an array of at most 200 operations.", path="$")
-    copy = decode(encode(target))
-    try:
-        patched = jsonpath.JSONPatch(operations).apply(copy)
-    except (jsonpath.JSONPatchError, jsonpath.JSONPointerError, TypeError, ValueError, KeyError) as error:
-        raise Invalid(
-            "invalidPatch", "The JSON Patch does not apply.", message=f"{error}. Nothing was changed.", path="$"
-        ) from error
+    if not isinstance(operations, list) or len(operations) > OPERATIONS_MAX:
+        raise Invalid("invalidPatch", f"A JSON Patch is an array of at most {OPERATIONS_MAX} operations.", path="$")
+    patched: Any = decode(encode(target))
+    for number, operation in enumerate(operations):
+        try:
+            patched = jsonpath.JSONPatch([operation]).apply(patched)
+            # Every copy may double the document: thirty of them would fill the memory.
+            text = encode(patched) if operation.get("op") == "copy" else b""
+        except _DOES_NOT_APPLY as error:
+            raise Invalid(
+                "invalidPatch",
+                "The JSON Patch does not apply.",
+                message=f"{str(error)[:300]}. Nothing was changed.",
+                path=f"$[{number}]",
+            ) from error
+        if len(text) > SIZE_MAX:
+            raise Invalid("invalidPatch", f"A document has at most {SIZE_MAX} bytes.", path=f"$[{number}]")
+        check_json(text)
     if not isinstance(patched, dict):
         raise Invalid("invalidPatch", "The JSON Patch does not leave an object.", path="$")
     return patched
@@ -110,7 +165,8 @@ def tokens_of(document: Document, aliases: Iterable[str] = ()) -> list[str]:
     """What the GIN index finds a document by: references, external identifiers and characteristics.
 
     "relatedParty.id=…" for every object with an `id` one or two levels down, "externalIdentifier.id=…", and for
-    every characteristic `name` with a plain value "<attribute>.<name>=<value>". Values over 200 characters are left out.
+    every characteristic `name` with a plain value "<attribute>.<name>=<value>". Names and values over 200
+    characters are left out: an index entry has an end.
     """
     found: set[str] = set()
     for key, value in document.items():
@@ -138,5 +194,7 @@ def _tokens(path: str, item: Document, found: set[str], depth: int) -> None:
 def _add(found: set[str], path: str, value: Any) -> None:
     if isinstance(value, bool):
         value = "true" if value else "false"
-    if value is not None and not isinstance(value, (dict, list)) and len(str(value)) <= 200:
+    if value is None or isinstance(value, (dict, list)) or len(path) > TOKEN_PART_MAX:
+        return
+    if len(str(value)) <= TOKEN_PART_MAX:
         found.add(f"{path}={value}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from trunkline.kernel.events.hub import Hub
 from trunkline.kernel.tmf.catalogue import ServedApi
-from trunkline.kernel.tmf.document import decode
+from trunkline.kernel.tmf.document import parse_body
 from trunkline.kernel.web import Call, Endpoint, Reply
 
 
@@ -36,7 +36,7 @@ def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
 def _create(served: ServedApi, hub: Hub) -> Callable[[Call], Any]:
     async def create(call: Call) -> Reply:
         async with call.unit_of_work() as uow:
-            made = await hub.create(uow, served.hub, decode(call.json_bytes()), call.context)
+            made = await hub.create(uow, served.hub, parse_body(call.json_bytes()), call.context)
         return Reply(201, made.document(), headers={"Location": f"{served.path}/hub/{made.id}"})
 
     return create

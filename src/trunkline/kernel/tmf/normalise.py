@@ -1,32 +1,37 @@
-"""What a document looks like once it is stored: no nulls, and every instant in one exact form."""
+"""What a document looks like once it is stored: no nulls, every instant and every number in one exact form."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
 
-from trunkline.kernel.tmf.document import Document, without_nulls
+from trunkline.kernel.errors import Invalid
+from trunkline.kernel.tmf.document import Document, is_storable, without_nulls
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """Where instants and nested objects stand in an entity's documents."""
+    """Where instants, numbers and nested objects stand in an entity's documents."""
 
     instants: tuple[str, ...]
+    numbers: tuple[str, ...]
     members: tuple[tuple[str, type[msgspec.Struct]], ...]
 
 
 @cache
 def shape_of(entity: type[msgspec.Struct]) -> Shape:
     """The entity's shape, worked out once from its type."""
-    instants, members = [], []
+    instants, numbers, members = [], [], []
     for field in msgspec.structs.fields(entity):
         for kind in _kinds(field.type):
             if kind is datetime:
                 instants.append(field.encode_name)
+            elif kind is Decimal:
+                numbers.append(field.encode_name)
             elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 members.append((field.encode_name, kind))
-    return Shape(tuple(instants), tuple(members))
+    return Shape(tuple(instants), tuple(numbers), tuple(members))
 
 
 def _kinds(annotation: Any) -> list[Any]:
@@ -36,28 +41,50 @@ def _kinds(annotation: Any) -> list[Any]:
 
 
 def instant_text(value: datetime) -> str:
-    """An instant as documents hold it: UTC, milliseconds, ends in Z; so the order of the texts is the order in time."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    """An instant as documents hold it: UTC, milliseconds, ends in Z; so the order of the texts is the order in time.
+
+    Raises OverflowError where the instant lies in UTC outside the years 1 to 9999.
+    """
+    utc = value.astimezone(UTC)
+    return f"{utc.year:04d}{utc.strftime('-%m-%dT%H:%M:%S.')}{utc.microsecond // 1000:03d}Z"
 
 
 def normalise(document: Document, entity: type[msgspec.Struct]) -> Document:
-    """A copy of the (already checked) document without nulls and with its instants in the one form."""
+    """A copy of the (already checked) document without nulls and with its instants and numbers in the one form.
+
+    Raises Invalid for an instant or a number that cannot be stored.
+    """
     cleaned: Document = without_nulls(document)
-    _walk(cleaned, entity)
+    _walk(cleaned, entity, "$")
     return cleaned
 
 
-def _walk(document: Document, entity: type[msgspec.Struct]) -> None:
+def _walk(document: Document, entity: type[msgspec.Struct], path: str) -> None:
     shape = shape_of(entity)
     for name in shape.instants:
         value = document.get(name)
-        if isinstance(value, str):
-            instant = datetime.fromisoformat(value)
-            document[name] = instant_text(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-        elif isinstance(value, datetime):
-            document[name] = instant_text(value)
+        if isinstance(value, (str, datetime)):
+            document[name] = _instant(value, f"{path}.{name}")
+    for name in shape.numbers:
+        value = document.get(name)
+        if isinstance(value, str):  # msgspec takes a decimal as text too; documents hold numbers
+            value = document[name] = Decimal(value)
+        if isinstance(value, Decimal) and not is_storable(value):
+            raise Invalid("numberOutOfRange", "That is not a number that can be stored.", path=f"{path}.{name}")
     for name, kind in shape.members:
         inner = document.get(name)
-        for item in inner if isinstance(inner, list) else (inner,):
-            if isinstance(item, dict):
-                _walk(item, kind)
+        if isinstance(inner, dict):
+            _walk(inner, kind, f"{path}.{name}")
+        elif isinstance(inner, list):
+            for index, item in enumerate(inner):
+                if isinstance(item, dict):
+                    _walk(item, kind, f"{path}.{name}[{index}]")
+
+
+def _instant(value: str | datetime, path: str) -> str:
+    # The same reader as the check's: it takes forms that Python's own does not ("2026-01-01t00:00:00z").
+    instant = msgspec.convert(value, datetime)
+    try:
+        return instant_text(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    except OverflowError as error:
+        raise Invalid("instantOutOfRange", "An instant lies in the years 1 to 9999.", path=path) from error

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import msgspec
 
 from trunkline.kernel.context import Context
@@ -19,12 +20,14 @@ any size, and the answer says that there are at least so many."""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """`texts` are the documents' JSON; `total` is exact unless `total_is_minimum`; `ids` go with the texts."""
+    """`texts` are the documents' JSON; `total` is exact unless `total_is_minimum`; `ids` go with the texts; `more`
+    says that records follow in the direction read."""
 
     texts: list[str]
     ids: list[str]
     total: int
     total_is_minimum: bool
+    more: bool = False
 
 
 async def read_page(
@@ -40,23 +43,35 @@ async def read_page(
         seek = f" and id > {parameters.add(query.after)}"
     elif query.before:
         seek = f" and id < {parameters.add(query.before)}"
-    order = resource.filters.order(query.sort, backwards=query.before is not None)
+    order = resource.filters.order(query.sort, query.before is not None, parameters)
     sql = (
         f"select id, doc, {counted if count else '0'} as total from {resource.relation} where {where}{seek}"
-        f" order by {order} limit {parameters.add(query.limit)} offset {parameters.add(query.offset)}"
+        f" order by {order} limit {parameters.add(query.limit + 1)} offset {parameters.add(query.offset)}"
     )
-    rows = list(await session.fetch(sql, *parameters.values))
+    try:
+        rows = list(await session.fetch(sql, *parameters.values))
+    except asyncpg.InvalidRegularExpressionError as error:
+        raise Invalid(
+            "invalidRegex",
+            "That is not a regular expression here.",
+            message=f"PostgreSQL says: {error}.",
+            path=next((clause.path for clause in query.clauses if clause.operator == "regex"), None),
+        ) from error
+    total = rows[0]["total"] if rows else None
+    more = len(rows) > query.limit
+    del rows[query.limit :]
     if query.before:
         rows.reverse()
-    if rows or not count:
-        total = rows[0]["total"] if rows else 0
-    else:
+    if not count:
+        total = 0
+    elif total is None:
         total = await session.fetch_value(f"select {counted}", *count_values)
     return Page(
         texts=[row["doc"] for row in rows],
         ids=[row["id"] for row in rows],
         total=min(total, TOTAL_EXACT_MAX),
         total_is_minimum=total > TOTAL_EXACT_MAX,
+        more=more,
     )
 
 

@@ -20,7 +20,7 @@ SORT_MAX = 5
 
 _CONTROL = frozenset({"fields", "offset", "limit", "sort", "after", "before", "filter", "asOf", "depth", "expand"})
 _CLAUSE = re.compile(
-    r"(?P<path>[@A-Za-z_][\w@.\-]*?)(?:\.(?P<suffix>eq|ne|gte|gt|lte|lt|regex))?"
+    r"(?P<path>(?:@|%40|[A-Za-z_])(?:[\w@.\-]|%40)*?)(?:\.(?P<suffix>eq|ne|gte|gt|lte|lt|regex))?"
     r"(?P<sign>%3D%3D|==|!=|%21%3D|!%3D|>=|%3E=|%3E%3D|<=|%3C=|%3C%3D|=~|%3D~|=%7E|%3D%7E|\*=|%2A=|%2A%3D|>|%3E|<|%3C|=|%3D)"
     r"(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
@@ -57,7 +57,6 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     paged: bool = False
     after: str | None = None
     before: str | None = None
-    as_of: str | None = None
 
 
 def parse(raw: str) -> Query:
@@ -98,6 +97,8 @@ def cursor(id_: str) -> str:
 
 
 def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query:
+    if "asOf" in control:
+        raise Unsupported("notOffered", "'asOf' reads one record, not a list.", path="asOf")
     for name in ("filter", "depth", "expand"):
         if name in control:
             raise Unsupported(
@@ -119,7 +120,6 @@ def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query
         paged="offset" in control or "limit" in control,
         after=_cursor(control.get("after"), "after"),
         before=_cursor(control.get("before"), "before"),
-        as_of=control.get("asOf"),
     )
 
 
@@ -127,7 +127,7 @@ def _number(control: dict[str, str], name: str, default: int, low: int, high: in
     text = control.get(name)
     if text is None:
         return default
-    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise Invalid("invalidPage", f"{name} is a whole number from {low} to {high}.", path=name)
     return int(text)
 
@@ -153,7 +153,7 @@ def _clause(part: str) -> tuple[str, str, list[str]]:
             path=_text(part, "query")[:100],
             allowed=("eq", "ne", "gt", "gte", "lt", "lte", "regex"),
         )
-    path, suffix, raw_value = match["path"], match["suffix"], match["value"]
+    path, suffix, raw_value = match["path"].replace("%40", "@"), match["suffix"], match["value"]
     sign = unquote_plus(match["sign"])
     if sign == "=" and suffix is None:
         operator = "eq"

@@ -7,6 +7,7 @@ The document is the truth; the entity is a typed view of it. What others call on
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -27,6 +28,10 @@ from trunkline.kernel.tmf.schema import attribute_type
 from trunkline.kernel.tmf.sql_filter import Filters
 from trunkline.kernel.tmf.store import COLUMN_TYPES, HotColumn, Statements, archive_sql, statements
 from trunkline.kernel.tmf.validate import check_document, id_problem
+
+HOT_LENGTH_MAX = 400
+"""Characters of a text with a column of its own: its index entry holds the id beside it and has to fit a third of a page."""
+_PLAIN_IN_PATH = "-._~:@!$'()*,;=+"  # RFC 3986, section 3.3: what a path segment holds as it is
 
 E = TypeVar("E", bound=msgspec.Struct)
 Prepare = Callable[[UnitOfWork, Document, Context], Awaitable[None]]
@@ -178,11 +183,11 @@ class Resource(Generic[E]):
         """
         self._writable("create")
         document = dict(document)
-        id_ = document.get("id") or new_id()
+        id_ = new_id() if document.get("id") is None else document["id"]
         problem = id_problem(id_)
         if problem:
             raise problem
-        document |= {"id": id_, "href": f"{self.base_path}/{id_}"}
+        document |= {"id": id_, "href": f"{self.base_path}/{quote(id_, safe=_PLAIN_IN_PATH)}"}
         document.setdefault("@type", self.info.name)
         if self.life_cycle:
             document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
@@ -191,7 +196,7 @@ class Resource(Generic[E]):
             await function(uow, document, context)
         if self.life_cycle:
             self.life_cycle.check_entry(document[self.life_cycle.attribute])
-        document = normalise(document, self.entity)
+        document = self._storable(document)
         if self.references:
             await check_references(uow, self.references, document, context)
         self._put(uow, self.sql.insert, document, 1, context)
@@ -244,7 +249,7 @@ class Resource(Generic[E]):
         if guard:
             guard(before, after)
         check_document(self.entity, after, self.info.required)
-        after = normalise(after, self.entity)
+        after = self._storable(after)
         old, new = difference(before, after)
         if not old and not new:
             return before
@@ -284,6 +289,15 @@ class Resource(Generic[E]):
         self._tell(uow, "delete", before, version, context, ["Delete"], before=before, after=None)
 
     # inside -------------------------------------------------------------------------------------------------------
+
+    def _storable(self, document: Document) -> Document:
+        document = normalise(document, self.entity)
+        indexed = [column.attribute for column in self.hot if column.type == "text"]
+        for attribute in (*indexed, self.state_attribute):
+            value = document.get(attribute) if attribute else None
+            if isinstance(value, str) and len(value) > HOT_LENGTH_MAX:
+                raise Invalid("tooLong", f"{attribute} has at most {HOT_LENGTH_MAX} characters.", path=f"$.{attribute}")
+        return document
 
     def _moved(self, id_: str, before: Document, after: Document) -> bool:
         attribute = self.state_attribute

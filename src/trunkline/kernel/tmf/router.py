@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from trunkline.kernel.errors import Invalid, Precondition, UnsupportedMediaType
-from trunkline.kernel.tmf.document import Document, decode, encode, json_patch, merge_patch, select_fields
+from trunkline.kernel.tmf.document import Document, decode, encode, json_patch, merge_patch, parse_body, select_fields
 from trunkline.kernel.tmf.page import Page, check_instant
 from trunkline.kernel.tmf.query import Query, cursor, parse, parse_fields
 from trunkline.kernel.tmf.resource import Resource
@@ -13,6 +14,7 @@ from trunkline.kernel.web import Call, Endpoint, Reply
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+_PLAIN_IN_QUERY = "%&=-._~:@!$'()*,;+/?"  # as it came; what would end the link's target is encoded
 _SERVER_SET = ("id", "href", "@type")
 
 AnyResource = Resource[Any]
@@ -70,7 +72,7 @@ def _reader(resource: AnyResource) -> Callable[[Call], Any]:
         async with call.database.read() as session:
             text, version = await resource.get_text(session, call.path["id"], call.context, at=at)
         etag = f'"{version}"'
-        if call.headers.get("if-none-match") == etag:
+        if _names(call.headers.get("if-none-match", ""), etag):
             return Reply(304, None, headers={"ETag": etag})
         content = text.encode() if fields is None else encode(select_fields(decode(text), fields))
         return Reply(200, content, headers={"ETag": etag})
@@ -134,7 +136,7 @@ def _deleter(resource: AnyResource) -> Callable[[Call], Any]:
 def _edit(call: Call) -> Callable[[Document], Document]:
     media = call.headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if media == JSON_PATCH:
-        operations = decode(call.json_bytes())
+        operations = parse_body(call.json_bytes())
         return lambda before: json_patch(before, operations)
     if media in (MERGE_PATCH, "application/json"):
         patch = body_object(call)
@@ -146,10 +148,16 @@ def _edit(call: Call) -> Callable[[Document], Document]:
 
 def body_object(call: Call) -> Document:
     """The request body as a JSON object, numbers exact. Raises Invalid."""
-    body = decode(call.json_bytes())
+    body = parse_body(call.json_bytes())
     if not isinstance(body, dict):
         raise Invalid("invalidBody", "The body must be a JSON object.", path="$")
     return body
+
+
+def _names(condition: str, etag: str) -> bool:
+    """Whether an If-None-Match holds the entity tag, compared weakly (RFC 9110, 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in condition.split(",")]
+    return etag in tags or tags == ["*"]
 
 
 def _if_match(call: Call) -> int | None:
@@ -157,7 +165,7 @@ def _if_match(call: Call) -> int | None:
     if text is None or text == "*":
         return None
     version = text.removeprefix("W/").strip('"')
-    if not version.isdigit() or len(version) > 9:
+    if not (version.isascii() and version.isdigit()) or len(version) > 9:
         raise Precondition(
             "versionMoved", "If-Match names no version of this record.", hint='Send the ETag you read, as "3".'
         )
@@ -178,27 +186,45 @@ def _page_headers(resource: AnyResource, query: Query, page: Page, raw: str) -> 
     headers = {"X-Total-Count": str(page.total), "X-Result-Count": str(len(page.texts))}
     if page.total_is_minimum:
         headers["X-Total-Count-Relation"] = "gte"
-    rest = "&".join(
+    kept = [
         part for part in raw.split("&") if part and part.split("=")[0] not in ("offset", "limit", "after", "before")
-    )
+    ]
+    rest = quote("&".join(kept), safe=_PLAIN_IN_QUERY, encoding="latin-1")
 
     def link(relation: str, **place: object) -> str:
         parameters = "&".join([*([rest] if rest else []), *(f"{k}={v}" for k, v in place.items())])
         return f'<{resource.base_path}?{parameters}>; rel="{relation}"'
 
     size = query.limit
-    links = [link("self", offset=query.offset, limit=size), link("first", offset=0, limit=size)]
-    if query.offset:
-        links.append(link("prev", offset=max(0, query.offset - size), limit=size))
-    more = page.total_is_minimum or query.offset + len(page.texts) < page.total
-    if more and page.ids and not query.sort:
-        links.append(link("next", after=cursor(page.ids[-1]), limit=size))
-    elif more and page.ids:
-        links.append(link("next", offset=query.offset + size, limit=size))
+    links = [_self(query, link), link("first", offset=0, limit=size)]
+    if page.ids:
+        links += _neighbours(query, page, link)
     if size and not page.total_is_minimum:
         links.append(link("last", offset=max(0, (page.total - 1) // size * size), limit=size))
     headers["Link"] = ", ".join(links)
     return headers
+
+
+def _self(query: Query, link: Callable[..., str]) -> str:
+    if query.after or query.before:
+        name, at = ("after", query.after) if query.after else ("before", query.before)
+        return link("self", **{name: cursor(at or "")}, limit=query.limit)
+    return link("self", offset=query.offset, limit=query.limit)
+
+
+def _neighbours(query: Query, page: Page, link: Callable[..., str]) -> list[str]:
+    """Where the pages before and after are: by cursor in the default order, which stays right while records come."""
+    size, links = query.limit, []
+    at_cursor = query.after or query.before
+    if at_cursor and (query.after or page.more):
+        links.append(link("prev", before=cursor(page.ids[0]), limit=size))
+    elif query.offset and not at_cursor:
+        links.append(link("prev", offset=max(0, query.offset - size), limit=size))
+    if not query.before and not page.more:
+        return links
+    if query.sort:
+        return [*links, link("next", offset=query.offset + size, limit=size)]
+    return [*links, link("next", after=cursor(page.ids[-1]), limit=size)]
 
 
 def all_endpoints(resources: Sequence[AnyResource]) -> list[Endpoint]:

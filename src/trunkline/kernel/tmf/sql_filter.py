@@ -1,5 +1,6 @@
 """From a parsed query to SQL: which column or index serves a condition, with every value as a parameter."""
 
+import math
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -8,12 +9,15 @@ from typing import Any
 import msgspec
 
 from trunkline.kernel.errors import Invalid
-from trunkline.kernel.tmf.document import encode
+from trunkline.kernel.tmf.document import TOKEN_PART_MAX, encode
 from trunkline.kernel.tmf.normalise import instant_text
 from trunkline.kernel.tmf.query import Clause
 from trunkline.kernel.tmf.schema import AttributePath, attribute_type, nearest
 from trunkline.kernel.tmf.store import HotColumn
 
+REGEX_REPEATS_MAX = 1_000
+_COUNTED = re.compile(r"\{\s*(\d[^}]*)\}")
+_BACK_REFERENCE = re.compile(r"\\[1-9]|\(\?P=")
 _SQL = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "regex": "~"}
 _JSONPATH = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _KIND_OF_COLUMN = {
@@ -58,7 +62,7 @@ class Filters:
         """The condition as SQL that starts with " and", or "". Raises Invalid for unknown attributes and bad values."""
         return "".join(f" and {self._condition(clause, parameters)}" for clause in clauses)
 
-    def order(self, sort: tuple[tuple[str, bool], ...], backwards: bool) -> str:
+    def order(self, sort: tuple[tuple[str, bool], ...], backwards: bool, parameters: Parameters) -> str:
         """The `order by` list; the id is always the last key, so that pages never overlap."""
         keys = []
         for path, descending in sort:
@@ -67,8 +71,10 @@ class Filters:
             if column:
                 keys.append(f"{column[0]}{' desc' if descending else ''}")
             else:
-                steps = ",".join(path.split("."))
-                keys.append(f"doc #> '{{{steps}}}'{' desc' if descending else ''} nulls last")
+                # the path is the client's text: inside a free object every name is known
+                keys.append(
+                    f"doc #> {parameters.add(path.split('.'))}::text[]{' desc' if descending else ''} nulls last"
+                )
         return ", ".join([*keys, "id desc" if backwards else "id"])
 
     def _known(self, path: str) -> AttributePath:
@@ -93,7 +99,9 @@ class Filters:
 
     def _indexed(self, clause: Clause) -> bool:
         """Equality on a reference's id or on a named characteristic is served by the token index."""
-        if clause.operator != "eq" or "." not in clause.path or any(len(value) > 190 for value in clause.values):
+        if clause.operator != "eq" or "." not in clause.path or len(clause.path) > TOKEN_PART_MAX:
+            return False
+        if any(len(value) > TOKEN_PART_MAX for value in clause.values):
             return False
         if clause.path in self._index:
             return True
@@ -143,10 +151,18 @@ def _regex(clause: Clause) -> str:
     pattern = clause.values[0]
     try:
         re.compile(pattern)
+        repeats = math.prod(max(map(int, re.findall(r"\d+", counts))) for counts in _COUNTED.findall(pattern))
     except (re.error, RecursionError, OverflowError) as error:
         raise Invalid(
             "invalidRegex", "That is not a regular expression.", message=str(error), path=clause.path
         ) from error
+    # PostgreSQL unrolls counted repeats, a gigabyte at 200 of 200, and tries every way with a back reference.
+    if repeats > REGEX_REPEATS_MAX or _BACK_REFERENCE.search(pattern):
+        raise Invalid(
+            "regexTooComplex",
+            f"Counted repeats come to at most {REGEX_REPEATS_MAX} in all, and back references are not offered.",
+            path=clause.path,
+        )
     return pattern
 
 

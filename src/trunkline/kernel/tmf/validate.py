@@ -33,6 +33,8 @@ def id_problem(id_: Any) -> Invalid | None:
         return Invalid(
             "invalidId", f"An id is printable text of 1 to {ID_LENGTH_MAX} characters without a slash.", path="$.id"
         )
+    if id_ in (".", ".."):
+        return Invalid("invalidId", "Such an id cannot stand in a path.", path="$.id")
     return None
 
 

@@ -1,0 +1,48 @@
+"""The whole API of an installation, as `trunkline serve` puts it together, on a database of its own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.installation import Installation, installation
+from trunkline.app import wiring
+from trunkline.app.revision import newest_revision
+from trunkline.app.settings import Settings
+from trunkline.kernel.idempotency.edge import with_idempotency
+from trunkline.kernel.security.api import Security
+from trunkline.kernel.telemetry.api import endpoints as telemetry_endpoints
+from trunkline.kernel.telemetry.metrics import Metrics
+from trunkline.kernel.web import Endpoint, Frame, Router
+
+Serve = Callable[[], AbstractAsyncContextManager[Installation]]
+
+
+def all_endpoints(home: Path, security: Security) -> list[Endpoint]:
+    """What the server serves."""
+    return [
+        *wiring.endpoints(Settings(home=home), security),
+        *telemetry_endpoints(Metrics(), migration_head=newest_revision()),
+    ]
+
+
+@asynccontextmanager
+async def _served(dsn: str, home: Path) -> AsyncIterator[Installation]:
+    async with installation(dsn) as at:
+        frame = Frame(database=at.database, authenticate=at.security.authenticate, run=with_idempotency)
+        at.router = Router(all_endpoints(home, at.security), frame)
+        yield at
+
+
+@pytest.fixture
+def serve(database_dsn: str, tmp_path: Path) -> Serve:
+    """Opens an installation with a fresh tenant; several share the database and cannot see each other."""
+    return lambda: _served(database_dsn, tmp_path)
+
+
+@pytest.fixture
+async def at(serve: Serve) -> AsyncIterator[Installation]:
+    """An installation with a fresh tenant and the whole API."""
+    async with serve() as opened:
+        yield opened
