@@ -35,6 +35,8 @@ from trunkline.kernel.quantity import Unit
 SESSION_STARTED = "UsageSessionStarted"
 DATA = "data"
 _RESTARTS = (Status.ON, Status.OFF)
+_Key = tuple[str, str, int]
+_Line = tuple[str, str | None, str | None]
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -69,9 +71,10 @@ class _Sessions:
 
     def __init__(self, found: Iterable[Session]) -> None:
         self._generations: dict[tuple[str, str], dict[int, Session]] = defaultdict(dict)
+        self._on_port: dict[_Line, dict[_Key, Session]] = defaultdict(dict)
         for session in found:
-            self._generations[session.nas, session.session_id][session.generation] = session
-        self._changed: dict[tuple[str, str, int], Session] = {}
+            self._place(session)
+        self._changed: dict[_Key, Session] = {}
         self.restarts: list[tuple[str, datetime]] = []
         self.begun: list[Session] = []
 
@@ -81,7 +84,7 @@ class _Sessions:
         self._keep(applied.session)
         if applied.began:
             self.begun.append(applied.session)
-            for other in self._all():
+            for other in list(self._on_port[_line_of(applied.session)].values()):
                 if other.ends_with(applied.session):
                     self._keep(other.closed(applied.session.started_at, Closure.SUCCESSOR))
         facts = {"inputOctets": str(applied.input_added), "outputOctets": str(applied.output_added)}
@@ -89,19 +92,20 @@ class _Sessions:
 
     def restart(self, nas: str, at: datetime) -> None:
         self.restarts.append((nas, at))
-        for session in self._all():
+        for session in [s for generations in self._generations.values() for s in generations.values()]:
             if session.nas == nas and session.ends_with_restart(at):
                 self._keep(session.closed(at, Closure.RESTART))
 
     def changed(self) -> list[Session]:
         return list(self._changed.values())
 
-    def _all(self) -> list[Session]:
-        return [session for generations in self._generations.values() for session in generations.values()]
-
     def _keep(self, session: Session) -> None:
+        self._place(session)
+        self._changed[_key_of(session)] = session
+
+    def _place(self, session: Session) -> None:
         self._generations[session.nas, session.session_id][session.generation] = session
-        self._changed[session.nas, session.session_id, session.generation] = session
+        self._on_port[_line_of(session)][_key_of(session)] = session
 
 
 async def ingest(
@@ -221,6 +225,14 @@ def _count(draft: Draft, read: AccountingRecord | UsageEvent | Refused, sessions
     draft.usage_type, draft.unit, draft.cumulative = DATA, Unit.OCTET, session.octets
     if draft.quantity == 0:
         draft.outcome, draft.reason = Outcome.FREE, "nothing-new"
+
+
+def _key_of(session: Session) -> _Key:
+    return session.nas, session.session_id, session.generation
+
+
+def _line_of(session: Session) -> _Line:
+    return session.nas, session.port, session.user
 
 
 async def _store_sessions(uow: UnitOfWork, sessions: _Sessions, context: Context) -> None:
