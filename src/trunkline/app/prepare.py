@@ -41,7 +41,10 @@ async def prepare(settings: Settings, dsn: str) -> Prepared:
                 await start_clock(uow, database.clock, settings.clock_start)
         context = installation_context(database, settings.tenant)
         operator_key, network_key = settings.home / KEY_FILE, settings.home / NETWORK_KEY_FILE
-        for file, name, roles in ((operator_key, "operator", "administrator"), (network_key, "network", "network_element")):
+        for file, name, roles in (
+            (operator_key, "operator", "administrator"),
+            (network_key, "network", "network_element"),
+        ):
             async with database.unit_of_work() as uow:
                 made = await bootstrap(
                     uow, passwords, context, tenant_name=settings.tenant, key_name=name, key_roles=(roles,)

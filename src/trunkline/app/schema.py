@@ -2,9 +2,9 @@
 
 from sqlalchemy import MetaData
 
+from trunkline.adapters.cdr_files import tables as cdr_file_tables
 from trunkline.adapters.simulator import tables as simulator_tables
 from trunkline.app.wiring import resources
-from trunkline.adapters.cdr_files import tables as cdr_file_tables
 from trunkline.bss.billing import tables as billing_tables
 from trunkline.bss.usage import tables as usage_tables
 from trunkline.kernel.db import tables as kernel_tables
@@ -30,7 +30,7 @@ def metadata() -> MetaData:
     found = MetaData(naming_convention=_NAMING)
     parts = (
         *(kernel_tables, event_tables, security_tables, plan_tables, job_tables, idempotency_tables),
-        *(usage_tables, billing_tables, activation_tables, resource_pool_tables, simulator_tables),
+        *(usage_tables, billing_tables, activation_tables, resource_pool_tables, simulator_tables, cdr_file_tables),
     )
     for part in parts:
         part.define(found)

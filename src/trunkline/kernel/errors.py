@@ -1,18 +1,18 @@
 """The few kinds of error. Each has an HTTP status and becomes one TMF error body, in one place (`kernel.tmf.http`).
 
-    TrunklineError
-     ├─ Invalid 400            the request's form or value is wrong
-     │   └─ Unprocessable 422  the form is right, what it refers to is not there
-     ├─ Unauthenticated 401    no principal
-     ├─ Forbidden 403          the principal may not do this
-     ├─ NotFound 404
-     ├─ Conflict 409           the state does not allow it, or the key is taken
-     ├─ Precondition 412       If-Match named another version
-     ├─ TooLarge 413
-     ├─ UnsupportedMediaType 415
-     ├─ TooManyRequests 429
-     ├─ Unsupported 501        named by the standard, not offered here
-     └─ Unavailable 503        something we need does not answer; trying again is safe
+TrunklineError
+ ├─ Invalid 400            the request's form or value is wrong
+ │   └─ Unprocessable 422  the form is right, what it refers to is not there
+ ├─ Unauthenticated 401    no principal
+ ├─ Forbidden 403          the principal may not do this
+ ├─ NotFound 404
+ ├─ Conflict 409           the state does not allow it, or the key is taken
+ ├─ Precondition 412       If-Match named another version
+ ├─ TooLarge 413
+ ├─ UnsupportedMediaType 415
+ ├─ TooManyRequests 429
+ ├─ Unsupported 501        named by the standard, not offered here
+ └─ Unavailable 503        something we need does not answer; trying again is safe
 """
 
 from collections.abc import Sequence

@@ -78,10 +78,14 @@ class KeaAccess:
                 answer: dict[str, Any] = response.json()[0]
         except (httpx.HTTPError, ValueError, LookupError) as error:
             raise Unavailable(
-                "deviceUnavailable", f"{line.access_node} does not answer.", message=f"{type(error).__name__} on {command}."
+                "deviceUnavailable",
+                f"{line.access_node} does not answer.",
+                message=f"{type(error).__name__} on {command}.",
             ) from error
         if answer.get("result") != 0:
-            raise Conflict("deviceRefused", f"{line.access_node} refuses {command}.", message=str(answer.get("text", ""))[:300])
+            raise Conflict(
+                "deviceRefused", f"{line.access_node} refuses {command}.", message=str(answer.get("text", ""))[:300]
+            )
         return answer
 
 

@@ -26,7 +26,9 @@ def status() -> None:
     """Say where the schema is and where this release wants it."""
     found = current(dsn_of(Settings.from_environment()))
     wanted = heads()[0]
-    click.echo(f"schema {found or 'none'}, this release {wanted}: {'up to date' if found == wanted else 'run trunkline db upgrade'}")
+    click.echo(
+        f"schema {found or 'none'}, this release {wanted}: {'up to date' if found == wanted else 'run trunkline db upgrade'}"
+    )
 
 
 @db.command()
@@ -34,5 +36,8 @@ def shell() -> None:
     """Open psql on the installation's database."""
     psql = find_programs() / "psql"
     if not psql.exists():
-        raise click.ClickException("These PostgreSQL programs come without psql. Install postgresql-client, then connect to: " + dsn_of(Settings.from_environment()))
+        raise click.ClickException(
+            "These PostgreSQL programs come without psql. Install postgresql-client, then connect to: "
+            + dsn_of(Settings.from_environment())
+        )
     os.execv(psql, [str(psql), dsn_of(Settings.from_environment())])  # noqa: S606  # becomes psql

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,15 +10,15 @@ import click
 import uvicorn
 from rich.console import Console
 
+from trunkline.app.child import ProcessSpec
 from trunkline.app.http import Server
 from trunkline.app.prepare import KEY_FILE, prepare
 from trunkline.app.processes import Supervisor, answers, read_running
-from trunkline.app.child import ProcessSpec
 from trunkline.app.revision import newest_revision
 from trunkline.app.settings import Settings
 from trunkline.app.worker import work as run_worker
 from trunkline.kernel.db.embedded import EmbeddedServer
-from trunkline.kernel.errors import TrunklineError
+from trunkline.kernel.errors import TrunklineError, Unavailable
 from trunkline.kernel.telemetry.logs import configure_logging
 
 GRACE_S = 10
@@ -97,7 +96,10 @@ async def _bring_up_to_date(settings: Settings, dsn: str) -> None:
         await connection.close()
     if current != newest_revision():
         environment = {**os.environ, "TRUNKLINE_DATABASE_URL": dsn}
-        subprocess.run([sys.executable, "-m", "trunkline", "db", "upgrade"], check=True, env=environment)
+        words = (sys.executable, "-m", "trunkline", "db", "upgrade")
+        migration = await asyncio.create_subprocess_exec(*words, env=environment)
+        if await migration.wait() != 0:
+            raise Unavailable("notMigrated", "The schema could not be brought up to date.", message="Why stands above.")
     await prepare(settings, dsn)
 
 
@@ -106,7 +108,9 @@ def _children(settings: Settings) -> list[ProcessSpec]:
     host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host  # noqa: S104  # compared only
     url = f"http://{host}:{settings.http_port}"
     return [
-        ProcessSpec(name="serve", argv=(*program, "serve"), ready=answers(host, settings.http_port, "/health/ready"), url=url),
+        ProcessSpec(
+            name="serve", argv=(*program, "serve"), ready=answers(host, settings.http_port, "/health/ready"), url=url
+        ),
         ProcessSpec(name="work", argv=(*program, "work")),
     ]
 
@@ -116,7 +120,8 @@ def _say(console: Console, settings: Settings) -> None:
     key = _shown(settings.home / KEY_FILE)
     console.print(f"[bold green]Trunkline is up.[/bold green] Look at [link={url}]{url}[/link]")
     console.print(f"  operator's key   {key}")
-    console.print(f"  try              curl -H \"Authorization: Bearer $(cat '{key}')\" {url}/tmf-api/productCatalogManagement/v5/productOffering")
+    example = f"{url}/tmf-api/productCatalogManagement/v5/productOffering"
+    console.print(f"  try              curl -H \"Authorization: Bearer $(cat '{key}')\" {example}", soft_wrap=True)
     console.print("  a whole operator trunkline story run S1")
     console.print(f"  logs             {_shown(settings.home / 'log')}    stop with Ctrl-C", highlight=False)
 

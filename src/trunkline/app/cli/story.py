@@ -29,7 +29,9 @@ def list_() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every figure as the last line.")
 @click.option("--lab", is_flag=True, help="Play on the laboratory's real network (root; see `trunkline lab`).")
 @click.option("--mutant", metavar="RULE", help="Switch one rule of the fixture off; the story must then fail.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where the invoice goes.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where the invoice goes."
+)
 @click.option("--keep", is_flag=True, help="Leave the installation's home in place afterwards.")
 def run(name: str, as_json: bool, lab: bool, mutant: str | None, folder: Path, keep: bool) -> None:
     """Play the story NAME, as S1; ends with the figures and what the check of all invariants found."""
@@ -45,7 +47,9 @@ def _conclude(console: Console, outcome: Outcome) -> None:
     for line in outcome.problems:
         console.print(f"[red]✗[/red] {line}", highlight=False)
     if outcome.passed:
-        console.print(f"[bold green]{outcome.story} passed[/bold green]: {len(outcome.figures)} figures, all invariants hold")
+        console.print(
+            f"[bold green]{outcome.story} passed[/bold green]: {len(outcome.figures)} figures, all invariants hold"
+        )
     else:
         console.print(f"[bold red]{outcome.story} failed[/bold red]")
     if "pdf" in outcome.figures:

@@ -9,7 +9,6 @@ from trunkline.app.stories.client import ACCOUNT
 from trunkline.app.stories.fixture import Fixture
 from trunkline.kernel.errors import NotFound
 
-
 _CYCLE = f"{ACCOUNT}/billingCycleSpecification/monthly-1"
 
 SWITCHES: dict[str, dict[str, object]] = {

@@ -40,7 +40,12 @@ async def check(uow: UnitOfWork, document: Document, network: ServiceFeasibility
 async def _answer(uow: UnitOfWork, item: Document, network: ServiceFeasibility, context: Context) -> Document:
     offering = await product_offerings.find(uow, item.get("productOffering", {}).get("id", ""), context)
     if offering is None:
-        return {**item, "state": "done", "qualificationItemResult": UNQUALIFIED, **_reason("unknownOffering", "No offering.")}
+        return {
+            **item,
+            "state": "done",
+            "qualificationItemResult": UNQUALIFIED,
+            **_reason("unknownOffering", "No offering."),
+        }
     answered = {**item, "state": "done"}
     if not is_sellable(offering, context.now):
         reason = _reason("notSellable", f"{offering['name']} is not for sale now.")
@@ -70,7 +75,9 @@ async def _answer(uow: UnitOfWork, item: Document, network: ServiceFeasibility, 
         "product": {
             **product,
             "productCharacteristic": [
-                {"@type": "Characteristic", "name": name, "value": value} for name, value in served.items() if value is not None
+                {"@type": "Characteristic", "name": name, "value": value}
+                for name, value in served.items()
+                if value is not None
             ],
         },
     }
