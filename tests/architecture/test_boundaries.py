@@ -16,6 +16,7 @@ PUBLIC = {"contracts", "entities", "resources", "facade", "events", "errors", "p
 FOR_THE_COMPOSITION_ROOT = PUBLIC | {"api", "jobs", "steps", "subscribers", "tables"}
 """What `app` joins together besides."""
 OPENED = {
+    "trunkline.bss.usage.model.accounting": "dates as FreeRADIUS writes them: one reader for records and for detail files",
     "trunkline.oss.activation.aaa": "the access network's records, as large a surface as a facade of its own",
     "trunkline.oss.activation.sealing": "keys of the access network, loaded by the processes that need them",
     "trunkline.oss.service_order.steps": "the plan's step names, which the hand-over from the business side refers to",
