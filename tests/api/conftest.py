@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -10,8 +11,11 @@ from tests.support.installation import Installation, installation
 from trunkline.app import wiring
 from trunkline.app.revision import newest_revision
 from trunkline.app.settings import Settings
+from trunkline.kernel.clock import Clock
+from trunkline.kernel.db import Database
 from trunkline.kernel.idempotency.edge import with_idempotency
 from trunkline.kernel.security.api import Security
+from trunkline.kernel.security.contracts import SecuritySettings
 from trunkline.kernel.telemetry.api import endpoints as telemetry_endpoints
 from trunkline.kernel.telemetry.metrics import Metrics
 from trunkline.kernel.web import Endpoint, Frame, Router
@@ -21,14 +25,12 @@ Serve = Callable[[], AbstractAsyncContextManager[Installation]]
 
 def all_endpoints(home: Path, security: Security) -> list[Endpoint]:
     """What the server serves."""
-    return [
-        *wiring.endpoints(Settings(home=home), security),
-        *telemetry_endpoints(Metrics(), migration_head=newest_revision()),
-    ]
+    telemetry = telemetry_endpoints(Metrics(), migration_head=newest_revision())
+    return wiring.endpoints(Settings(home=home), security, telemetry)
 
 
 @asynccontextmanager
-async def _served(dsn: str, home: Path) -> AsyncIterator[Installation]:
+async def served(dsn: str, home: Path) -> AsyncIterator[Installation]:
     async with installation(dsn) as at:
         frame = Frame(database=at.database, authenticate=at.security.authenticate, run=with_idempotency)
         at.router = Router(all_endpoints(home, at.security), frame)
@@ -38,7 +40,7 @@ async def _served(dsn: str, home: Path) -> AsyncIterator[Installation]:
 @pytest.fixture
 def serve(database_dsn: str, tmp_path: Path) -> Serve:
     """Opens an installation with a fresh tenant; several share the database and cannot see each other."""
-    return lambda: _served(database_dsn, tmp_path)
+    return lambda: served(database_dsn, tmp_path)
 
 
 @pytest.fixture
@@ -46,3 +48,19 @@ async def at(serve: Serve) -> AsyncIterator[Installation]:
     """An installation with a fresh tenant and the whole API."""
     async with serve() as opened:
         yield opened
+
+
+def listed_endpoints() -> list[Endpoint]:
+    """What the server serves, for parameters of tests: nothing is called, so no database is behind it."""
+    unconnected = Database(cast(Any, None), Clock(), "")
+    security = Security(unconnected, SecuritySettings())
+    found = all_endpoints(Path("unused"), security)
+    security.passwords.close()
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`closed` in a test's arguments: every endpoint that needs a principal. A new endpoint is there by itself."""
+    if "closed" in metafunc.fixturenames:
+        closed = [endpoint for endpoint in listed_endpoints() if not endpoint.public]
+        metafunc.parametrize("closed", closed, ids=[f"{endpoint.method} {endpoint.path}" for endpoint in closed])

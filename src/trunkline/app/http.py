@@ -54,11 +54,8 @@ class Server:
                     observer=Telemetry(metrics, traces),
                     run=with_idempotency,
                 )
-                listed = [
-                    *wiring.endpoints(self._settings, security),
-                    *telemetry_endpoints(metrics, migration_head=newest_revision()),
-                ]
-                self._router = Router(listed, frame)
+                telemetry = telemetry_endpoints(metrics, migration_head=newest_revision())
+                self._router = Router(wiring.endpoints(self._settings, security, telemetry), frame)
                 yield
         finally:
             self._router = None

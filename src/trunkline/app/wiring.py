@@ -1,6 +1,6 @@
 """What an installation is made of: the only place that knows all domains, flows and adapters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -94,8 +94,8 @@ def subscriptions() -> tuple[Subscription, ...]:
     return tuple(subscription for module in SUBSCRIBERS for subscription in subscriptions_in(module))
 
 
-def endpoints(settings: Settings, security: Security) -> list[Endpoint]:
-    """All endpoints of the API, but those of telemetry."""
+def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoint] = ()) -> list[Endpoint]:
+    """All endpoints of the API. Those of telemetry come from the process that measures."""
     home = settings.home
     hub = Hub(allow_private=settings.mode == "demo")
     served = served_apis(resources())
@@ -119,8 +119,8 @@ def endpoints(settings: Settings, security: Security) -> list[Endpoint]:
         if (endpoint.method, endpoint.path) not in taken
     ]
     hubs = [endpoint for api in served for endpoint in hub_endpoints(api, hub)]
-    listed = [*records, *hubs, *own, *radius_api.endpoints(home)]
-    return [*listed, *document_endpoints(served, listed), *start_page.endpoints(served)]
+    listed = [*records, *hubs, *own, *radius_api.endpoints(home), *start_page.endpoints(served), *telemetry]
+    return [*listed, *document_endpoints(served, listed)]
 
 
 def drivers(database: Database) -> Mapping[str, AccessDriver]:

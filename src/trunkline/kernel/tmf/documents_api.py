@@ -12,7 +12,8 @@ from trunkline.kernel.web import Call, Endpoint, Reply
 
 
 def document_endpoints(served: Sequence[ServedApi], listed: Sequence[Endpoint]) -> list[Endpoint]:
-    """`{api}/openapi.json` for each API and `/openapi.json` for all listed endpoints. Made at the first request."""
+    """`{api}/openapi.json` for each API and `/openapi.json` for all listed endpoints and these. Made at the first
+    request."""
     resources = tuple(resource for api in served for resource in api.resources)
     found = [
         _endpoint(
@@ -23,7 +24,10 @@ def document_endpoints(served: Sequence[ServedApi], listed: Sequence[Endpoint]) 
         )
         for api in served
     ]
-    return [*found, _endpoint("/openapi.json", "Trunkline", resources, listed)]
+    everything = [*listed, *found]
+    found.append(_endpoint("/openapi.json", "Trunkline", resources, everything))
+    everything.append(found[-1])
+    return found
 
 
 def _endpoint(path: str, title: str, resources: Sequence[Resource[Any]], listed: Sequence[Endpoint]) -> Endpoint:

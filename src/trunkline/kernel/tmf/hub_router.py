@@ -3,10 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
-from trunkline.kernel.events.hub import Hub
+import msgspec
+
+from trunkline.kernel.events.hub import Hub, Style
 from trunkline.kernel.tmf.catalogue import ServedApi
 from trunkline.kernel.tmf.document import parse_body
 from trunkline.kernel.web import Call, Endpoint, Reply
+
+
+class HubInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What subscribes: `callback` is where notifications go, `query` which ones (all, when it is empty)."""
+
+    callback: str
+    query: str = ""
+    style: Style = "callback"
+
+
+class HubView(HubInput, frozen=True, kw_only=True):
+    """A subscription as it is shown."""
+
+    id: str
+    href: str
 
 
 def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
@@ -19,13 +36,27 @@ def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
             permission="hub:create",
             handler=_create(served, hub),
             summary="Subscribe to events",
+            request=HubInput,
+            response=HubView,
             tags=tags,
         ),
         Endpoint(
-            "GET", root, permission="hub:read", handler=_list(served, hub), summary="List subscriptions", tags=tags
+            "GET",
+            root,
+            permission="hub:read",
+            handler=_list(served, hub),
+            summary="List subscriptions",
+            response=list[HubView],
+            tags=tags,
         ),
         Endpoint(
-            "GET", one, permission="hub:read", handler=_read(served, hub), summary="Read a subscription", tags=tags
+            "GET",
+            one,
+            permission="hub:read",
+            handler=_read(served, hub),
+            summary="Read a subscription",
+            response=HubView,
+            tags=tags,
         ),
         Endpoint(
             "DELETE", one, permission="hub:delete", handler=_delete(served, hub), summary="Unsubscribe", tags=tags

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trunkline.kernel.tmf.resource import Resource
-from trunkline.kernel.tmf.schema import json_schema
+from trunkline.kernel.tmf.schema import json_schemas
 from trunkline.kernel.web import Endpoint
 
 _ERROR = {
@@ -16,6 +16,7 @@ _ERROR = {
     }
     | {"allowed": {"type": "array", "items": {"type": "string"}}},
 }
+_SchemaOf = dict[Any, dict[str, Any]]
 _ERROR_CODES = ("400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429", "500", "501", "503")
 _LIST_PARAMETERS = (
     ("fields", "string", "Attributes to return, by comma; `none` for the identity alone"),
@@ -31,21 +32,22 @@ def openapi(
     title: str, version: str, resources: Sequence[Resource[Any]], endpoints: Sequence[Endpoint]
 ) -> dict[str, Any]:
     """The OpenAPI document of these endpoints; `resources` give the schemas of the record endpoints among them."""
-    schemas: dict[str, Any] = {"Error": _ERROR}
     by_path: dict[str, Resource[Any]] = {}
     for resource in resources:
-        schemas |= json_schema(resource.entity)
         by_path[resource.base_path] = by_path[f"{resource.base_path}/{{id}}"] = resource
+    bodies = [type_ for endpoint in endpoints for type_ in (endpoint.request, endpoint.response) if type_ is not None]
+    types = list(dict.fromkeys([*(resource.entity for resource in resources), *bodies]))
+    schema_of, schemas = json_schemas(types)
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
-        operation = _operation(endpoint, by_path.get(endpoint.path), schemas)
+        operation = _operation(endpoint, by_path.get(endpoint.path), schema_of)
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": {"Error": _ERROR, **schemas},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic"},
@@ -55,7 +57,7 @@ def openapi(
     }
 
 
-def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schema_of: _SchemaOf) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": _operation_id(endpoint),
@@ -64,33 +66,30 @@ def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schemas: dict
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in _placeholders(endpoint.path)
         ],
-        "responses": {code: _json_of("Error") for code in _ERROR_CODES},
+        "responses": {code: _json("Error", {"$ref": "#/components/schemas/Error"}) for code in _ERROR_CODES},
     }
     if endpoint.public:
         operation["security"] = []
     if resource is None:
-        _plain(endpoint, operation, schemas)
+        _plain(endpoint, operation, schema_of)
     else:
-        _record(endpoint, resource, operation)
+        _record(endpoint, resource, operation, schema_of[resource.entity])
     return operation
 
 
-def _plain(endpoint: Endpoint, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _plain(endpoint: Endpoint, operation: dict[str, Any], schema_of: _SchemaOf) -> None:
     if endpoint.request is not None:
-        schemas |= json_schema(endpoint.request)
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{endpoint.request.__name__}"}}}
+        content = {"application/json": {"schema": schema_of[endpoint.request]}}
         operation["requestBody"] = {"required": True, "content": content}
     success: dict[str, Any] = {"description": "Done"}
     if endpoint.response is not None:
-        schemas |= json_schema(endpoint.response)
-        success = _json_of(endpoint.response.__name__)
+        success = _json("Done", schema_of[endpoint.response])
     for code in ("200", "201", "202", "204"):
         operation["responses"][code] = success if code != "204" else {"description": "Done"}
 
 
-def _record(endpoint: Endpoint, resource: Resource[Any], operation: dict[str, Any]) -> None:
-    name = resource.entity.__name__
-    one = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+def _record(endpoint: Endpoint, resource: Resource[Any], operation: dict[str, Any], schema: dict[str, Any]) -> None:
+    one = {"schema": schema}
     responses = operation["responses"]
     if endpoint.method == "POST":
         required = [path for path in resource.info.required if "." not in path and "[" not in path]
@@ -98,9 +97,10 @@ def _record(endpoint: Endpoint, resource: Resource[Any], operation: dict[str, An
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
         responses["201"] = {"description": "Created", "content": {"application/json": one}}
     elif endpoint.method == "PATCH":
+        patch = {"schema": {"anyOf": [schema, {"type": "object"}]}}  # null removes whatever it stands for
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": one, "application/merge-patch+json": one}
+            "content": {"application/json": patch, "application/merge-patch+json": patch}
             | {"application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}}},
         }
         responses["200"] = {"description": "Changed", "content": {"application/json": one}}
@@ -124,9 +124,8 @@ def _query(name: str, kind: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": description}
 
 
-def _json_of(schema: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"description": schema, "content": content}
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _placeholders(path: str) -> list[str]:

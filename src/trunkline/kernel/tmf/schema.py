@@ -1,6 +1,7 @@
 """Questions about an entity's attributes: what stands at a dotted path, which name was meant, its JSON Schema."""
 
 import difflib
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -83,31 +84,27 @@ def nearest(entity: type[msgspec.Struct], path: str) -> str | None:
     return mended if attribute_type(entity, mended) else ".".join([*steps[:good], *close])
 
 
-@lru_cache(maxsize=512)
-def _json_schema(entity: type[msgspec.Struct]) -> dict[str, Any]:
-    _, components = msgspec.json.schema_components([entity], ref_template="#/components/schemas/{name}")
-    for schema in components.values():
-        for attribute, inner in schema.get("properties", {}).items():
-            schema["properties"][attribute] = _number(inner)
-        if not schema.get("required"):
-            schema.pop("required", None)
-    return components
+def json_schemas(types: Sequence[Any]) -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
+    """The schema of each type, and by name those that they refer to as `#/components/schemas/<name>`.
+
+    Asked for together, because two classes may share a name; msgspec then names both by their modules too.
+    """
+    roots, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    return {type_: _plain(root) for type_, root in zip(types, roots, strict=True)}, _plain(components)
 
 
 def json_schema(entity: type[msgspec.Struct]) -> dict[str, Any]:
-    """JSON Schemas by name: the entity's and those that it refers to as `#/components/schemas/<name>`."""
-    return dict(_json_schema(entity))
+    """JSON Schemas by name: the entity's and those that it refers to."""
+    return json_schemas([entity])[1]
 
 
-def _number(schema: dict[str, Any]) -> dict[str, Any]:
-    """Decimals are JSON numbers here; msgspec would describe its default, text."""
-    if schema.get("format") == "decimal":
-        return {"type": "number"}
-    if "items" in schema:
-        return {**schema, "items": _number(schema["items"])}
-    if "anyOf" in schema:
-        return {**schema, "anyOf": [_number(choice) for choice in schema["anyOf"]]}
-    return schema
+def _plain(schema: Any) -> Any:
+    """Decimals are JSON numbers here, where msgspec would describe its default, text; empty `required` lists go."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            return {"type": "number"}
+        return {key: _plain(inner) for key, inner in schema.items() if not (key == "required" and inner == [])}
+    return [_plain(item) for item in schema] if isinstance(schema, (list, tuple)) else schema
 
 
 @lru_cache(maxsize=1024)
