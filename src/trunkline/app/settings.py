@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tenant            TRUNKLINE_TENANT: where a log-in belongs that names none
     log, log_level    TRUNKLINE_LOG, TRUNKLINE_LOG_LEVEL
     oidc              TRUNKLINE_OIDC_*: the identity provider whose tokens are accepted, or None
+    demo_life         TRUNKLINE_DEMO_LIFE: on (the default in demo mode) plays customers of the demo operator, off does not
     clock_start       TRUNKLINE_CLOCK_START: the instant at which the clock of a new demo installation begins, or None
     otlp_endpoint     OTEL_EXPORTER_OTLP_ENDPOINT: where traces go, or None
     """
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogFormat = "human"
     log_level: LogLevel = "INFO"
     oidc: OidcIssuer | None = None
+    demo_life: bool = True
     clock_start: datetime | None = None
     otlp_endpoint: str | None = None
 
@@ -59,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log=read.value("TRUNKLINE_LOG", _log_format, "human"),
             log_level=read.value("TRUNKLINE_LOG_LEVEL", _log_level, "INFO"),
             oidc=_oidc(read),
+            demo_life=read.value("TRUNKLINE_DEMO_LIFE", _on_off, True),
             clock_start=read.value("TRUNKLINE_CLOCK_START", _instant, None),
             otlp_endpoint=read.value("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), None),
         )
@@ -149,6 +152,10 @@ def _oidc(read: _Reader) -> OidcIssuer | None:
 
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
+
+
+def _on_off(text: str) -> bool:
+    return _one_of(text.lower(), ("on", "off")) == "on"
 
 
 def _instant(text: str) -> datetime:

@@ -18,8 +18,9 @@ from trunkline.kernel.events.hub_delivery import HubSender
 from trunkline.kernel.events.inbox import Consumers
 from trunkline.kernel.events.relay import Relay
 from trunkline.kernel.events.runner import EventRunner
+from trunkline.kernel.idempotency import purge
 from trunkline.kernel.jobs import JobRunner
-from trunkline.kernel.plans import PlanRunner
+from trunkline.kernel.plans import PlanRunner, purge_signals
 from trunkline.kernel.security.sealer import Sealer
 from trunkline.kernel.tmf.catalogue import served_apis
 from trunkline.oss.activation.aaa import publish_key
@@ -28,6 +29,7 @@ from trunkline.oss.resource_pool.facade import expire
 
 POOL_SIZE = 16
 DUE_EVERY = timedelta(seconds=30)
+SIGNALS_KEPT = timedelta(days=30)
 
 
 async def work(settings: Settings, dsn: str) -> None:
@@ -60,12 +62,15 @@ async def work(settings: Settings, dsn: str) -> None:
 
 
 async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
-    """Reservations that end by themselves."""
+    """Reservations that end by themselves, and what is kept for a while only: idempotency keys, old signals."""
     log = structlog.get_logger("trunkline.due")
     while not stop.is_set():
         try:
             async with database.unit_of_work() as uow:
-                freed = await expire(uow, database.clock.now())
+                now = database.clock.now()
+                freed = await expire(uow, now)
+                await purge(uow, now)
+                await purge_signals(uow, now - SIGNALS_KEPT)
             if freed:
                 log.info("reservations_expired", count=freed)
         except (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

@@ -14,6 +14,7 @@ COMMANDS = {
     "bill": ("trunkline.app.cli.bill:bill", "Bills: run, list, print."),
     "user": ("trunkline.app.cli.security:user", "People who may log in."),
     "key": ("trunkline.app.cli.security:key", "API keys for programs."),
+    "demo": ("trunkline.app.cli.demo:demo", "Play customers of the demo operator (one process)."),
     "clock": ("trunkline.app.cli.clock:clock", "The installation's clock; movable in demo and test."),
     "check": ("trunkline.app.cli.check:check", "Check the invariants and reconcile the halves."),
     "events": ("trunkline.app.cli.events:events", "Parked events: list, replay, skip."),

@@ -112,6 +112,11 @@ def _children(settings: Settings) -> list[ProcessSpec]:
             name="serve", argv=(*program, "serve"), ready=answers(host, settings.http_port, "/health/ready"), url=url
         ),
         ProcessSpec(name="work", argv=(*program, "work")),
+        *(
+            [ProcessSpec(name="demo", argv=(*program, "demo"))]
+            if settings.mode == "demo" and settings.demo_life
+            else []
+        ),
     ]
 
 

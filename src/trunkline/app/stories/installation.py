@@ -51,7 +51,13 @@ def environment_of(home: Path, url: str) -> dict[str, str]:
     """The environment in which programs belong to the installation of a home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
     port = url.rpartition(":")[2]
-    return {**kept, "TRUNKLINE_HOME": str(home), "TRUNKLINE_HTTP_PORT": port, "TRUNKLINE_MODE": "demo"}
+    return {
+        **kept,
+        "TRUNKLINE_HOME": str(home),
+        "TRUNKLINE_HTTP_PORT": port,
+        "TRUNKLINE_MODE": "demo",
+        "TRUNKLINE_DEMO_LIFE": "off",
+    }
 
 
 @contextlib.contextmanager
