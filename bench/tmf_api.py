@@ -1,0 +1,310 @@
+"""What a list and a create cost over HTTP, beside pgbench running the same SQL, and how much memory an installation takes.
+
+    python -m bench.tmf_api [--rows N] [--rounds N] [--seconds S]     N rows of products, 50000 if not given
+
+Everything runs on an embedded PostgreSQL of its own: a real `trunkline up` for the memory at rest, then a real
+`trunkline serve` as one process, driven by bench.http_load over eight connections. The list is the products of one
+customer: 20 records of 1.6 kB out of N, found by the token index, counted, sorted by id, with a different customer each
+time. pgbench runs the statement that the record engine itself makes for that list, prepared, on as many connections; it
+and the server take turns, so that whatever else the machine does falls on both. The create is an individual of 1.6 kB:
+checked, stored, indexed, audited, its event in the outbox, committed to disk. For the scale a second server stands on a
+database of 1,000 products; the two take turns on one connection.
+Nothing is pinned to a core. `list_cpu_us` and `create_cpu_us` are the processor time that the serving process spent on a
+request: 1,000,000 divided by it is what one core of its own would serve.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from bench.http_load import Job, Outcome
+from bench.tmf_records import PRODUCTS_EACH, TENANT, individual, load_products, octets, owners_of, product
+from trunkline.app.migrate import upgrade
+from trunkline.app.prepare import KEY_FILE, prepare
+from trunkline.app.processes import read_running
+from trunkline.app.settings import Settings
+from trunkline.bss.party.resources import individuals
+from trunkline.bss.product_inventory.resources import products
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import ReadSession
+from trunkline.kernel.db.cluster import DATABASE
+from trunkline.kernel.db.embedded import EmbeddedServer
+from trunkline.kernel.db.programs import Runner
+from trunkline.kernel.tmf.document import encode
+from trunkline.kernel.tmf.query import parse
+
+CONNECTIONS = 8
+SMALL_ROWS = 1_000
+START_SECONDS = 90
+FILTER = "relatedParty.partyOrPartyRole.id"
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Serving(msgspec.Struct, frozen=True):
+    """A running `trunkline serve`."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    key: str
+
+    def request(self, method: str, target: str, body: bytes = b"") -> str:
+        """A whole HTTP request as text."""
+        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
+        sent = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        return f"{head}{sent}\r\n{body.decode()}"
+
+    def cpu(self) -> float:
+        """Seconds of processor time the process has used."""
+        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / _TICK
+
+    def drive(self, requests: list[str], seconds: float, connections: int = CONNECTIONS) -> tuple[Outcome, float]:
+        """Send requests for a while; the outcome and the microseconds of this process's time an answer took."""
+        job = Job(
+            host="127.0.0.1",
+            port=self.port,
+            requests=requests,
+            connections=connections,
+            seconds=seconds,
+            expect=[200, 201, 206],
+        )
+        before = self.cpu()
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.http_load"], input=msgspec.json.encode(job), capture_output=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr.decode()[-2000:])
+        outcome = msgspec.json.decode(done.stdout, type=Outcome)
+        return outcome, (self.cpu() - before) * 1e6 / outcome.answers
+
+
+@contextlib.contextmanager
+def serving(home: Path, dsn: str) -> Iterator[Serving]:
+    """`trunkline serve` as a process of its own, ready."""
+    port = _free_port()
+    with (home / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trunkline", "serve"], env=_environment(home, port, dsn), stdout=log, stderr=log
+        )
+    try:
+        _await_ready(process, port, home / "serve.log")
+        yield Serving(process, port, (home / KEY_FILE).read_text().strip())
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def at_rest(home: Path) -> dict[str, float]:
+    """Memory of a demo installation that nobody uses, in MB by process; PostgreSQL is not in it. Makes the home."""
+    port = _free_port()
+    environment = _environment(home, port, None)
+    with (home / "up.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "trunkline", "up"], env=environment, stdout=log, stderr=log)
+    try:
+        _await_ready(process, port, home / "up.log")
+        time.sleep(5)
+        running = read_running(home)
+        assert running is not None
+        pids = {"supervisor": running.pid} | {n: pid for n, pid in running.processes.items() if n != "postgres"}
+        return {name: _rss_mb(pid) for name, pid in pids.items()}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def same_sql(owner: str) -> tuple[str, list[Any]]:
+    """The statement and parameters with which the record engine reads one customer's list."""
+    seen: list[tuple[str, list[Any]]] = []
+
+    class Seeing(ReadSession):
+        def __init__(self) -> None:
+            pass
+
+        async def fetch(self, sql: str, *args: Any) -> list[Any]:
+            seen.append((sql, list(args)))
+            return []
+
+        async def fetch_value(self, _sql: str, *_args: Any) -> int:
+            return 0
+
+    context = Context(tenant=TENANT, actor="bench", channel="cli", now=_now(), correlation_id="bench")
+    asyncio.run(products.page(Seeing(), parse(f"{FILTER}={owner}&limit={PRODUCTS_EACH}"), context))
+    return seen[0]
+
+
+def pgbench_script(rows: int) -> str:
+    """The engine's statement with literals for its parameters, but the customer's token, which changes each time."""
+    sql, values = same_sql("@owner")
+    literals: list[str] = []
+    for value in values:
+        if isinstance(value, list):
+            literals.append(f"array['{value[0].replace('@owner', '')}' || :owner]")
+        else:
+            literals.append(f"'{value}'" if isinstance(value, str) else str(value))
+    last = 100_000 + max(1, rows // PRODUCTS_EACH) - 1
+    text = re.sub(r"\$(\d+)", lambda found: literals[int(found[1]) - 1], sql)
+    return f"\\set owner random(100000, {last})\n{text};\n"
+
+
+def run_pgbench(server: EmbeddedServer, script: Path, seconds: float) -> float:
+    """Transactions a second of pgbench on as many connections as the load generator has."""
+    words = [server.programs / "pgbench", "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2"]
+    words += ["-T", str(max(1, round(seconds))), "-h", str(server.home / "run"), "-U", DATABASE, "-f", script, DATABASE]
+    runner = Runner.here()
+    done = subprocess.run(runner.arguments(words), capture_output=True, check=False, **runner.options())
+    found = re.search(rb"tps = ([\d.]+)", done.stdout)
+    if found is None:
+        raise RuntimeError((done.stdout + done.stderr).decode()[-2000:])
+    return float(found[1])
+
+
+def measure(server: EmbeddedServer, big: Serving, small: Serving, options: argparse.Namespace) -> dict[str, Any]:
+    """The turns: pgbench, list, create; then the list on one connection beside the small table's."""
+    script = server.home / "run" / "list.sql"
+    script.write_text(pgbench_script(options.rows))
+    lists, small_lists = _lists(big, options.rows), _lists(small, SMALL_ROWS)
+    creates = [big.request("POST", individuals.base_path, encode(individual(n))) for n in range(200)]
+    peers: list[float] = []
+    listed: list[tuple[Outcome, float]] = []
+    created: list[tuple[Outcome, float]] = []
+    scale: list[float] = []
+    for part in (lists, creates):
+        big.drive(part, 1)
+    small.drive(small_lists, 1)
+    for _ in range(options.rounds):
+        peers.append(run_pgbench(server, script, options.seconds))
+        listed.append(big.drive(lists, options.seconds))
+        created.append(big.drive(creates, options.seconds))
+        at_small = small.drive(small_lists, options.seconds / 2, 1)[0]
+        scale.append(big.drive(lists, options.seconds / 2, 1)[0].p50_ms / at_small.p50_ms)
+        print(f"pgbench {peers[-1]:.0f}/s, list {listed[-1][0].rate:.0f}/s, create {created[-1][0].rate:.0f}/s")
+    rate = statistics.median(outcome.rate for outcome, _ in listed)
+    p99_list = statistics.median(outcome.p99_ms for outcome, _ in listed)
+    p99_create = statistics.median(outcome.p99_ms for outcome, _ in created)
+    return {
+        "list_rps": round(rate),
+        "list_vs_pgbench": round(statistics.median(o.rate / p for (o, _), p in zip(listed, peers, strict=True)), 3),
+        "pgbench_tps": round(statistics.median(peers)),
+        "list_cpu_us": round(statistics.median(cpu for _, cpu in listed)),
+        "list_octets": round(listed[0][0].body_octets),
+        "create_rps": round(statistics.median(outcome.rate for outcome, _ in created)),
+        "create_cpu_us": round(statistics.median(cpu for _, cpu in created)),
+        "p99_ms": round(max(p99_list, p99_create), 1),
+        "p99_list_ms": round(p99_list, 1),
+        "p99_create_ms": round(p99_create, 1),
+        f"row_{options.rows // 1000}k_ratio": round(statistics.median(scale), 2),
+        "document_octets": [octets(product()), octets(individual(1))],
+    }
+
+
+def main() -> None:
+    """Measure; the last line is one JSON object."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="trunkline-bench-"))
+    home, small_home = folder / "big", folder / "small"
+    for path in (home, small_home):
+        path.mkdir()
+    server = EmbeddedServer(home)
+    try:
+        memory = at_rest(home)
+        dsn = server.start()
+        small_dsn = asyncio.run(_fill(dsn, small_home, options.rows))
+        with serving(home, dsn) as big, serving(small_home, small_dsn) as small:
+            figures = measure(server, big, small, options)
+        print(json.dumps(figures | {"rss_mb": round(sum(memory.values())), "rss_by_process_mb": memory} | _machine()))
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _fill(dsn: str, small_home: Path, rows: int) -> str:
+    """Load both databases; returns the DSN of the small one."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("create database small")
+    await load_products(connection, rows)
+    await connection.close()
+    small_dsn = dsn.replace(f"/{DATABASE}?", "/small?")
+    await asyncio.to_thread(upgrade, small_dsn)
+    await prepare(Settings(home=small_home), small_dsn)
+    connection = await asyncpg.connect(small_dsn)
+    await load_products(connection, SMALL_ROWS)
+    await connection.close()
+    return small_dsn
+
+
+def _lists(server: Serving, rows: int) -> list[str]:
+    return [
+        server.request("GET", f"{products.base_path}?{FILTER}={owner}&limit={PRODUCTS_EACH}")
+        for owner in owners_of(rows, 2_000)
+    ]
+
+
+def _environment(home: Path, port: int, dsn: str | None) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
+    ours = {"TRUNKLINE_HOME": str(home), "TRUNKLINE_HTTP_PORT": str(port), "TRUNKLINE_LOG": "json"}
+    return kept | ours | ({"TRUNKLINE_DATABASE_URL": dsn} if dsn else {})
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2).close()
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"not ready:\n{log.read_text()[-2000:]}")
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _rss_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return round(int(found[1]) / 1024, 1) if found else 0.0
+
+
+def _now() -> Any:
+    return msgspec.convert("2026-06-01T09:00:00Z", datetime)
+
+
+def _machine() -> dict[str, Any]:
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+    return {
+        "machine": f"{cores} cores, {memory} GiB, load {load:.1f}, {platform.machine()}, Python {platform.python_version()}"
+    }
+
+
+if __name__ == "__main__":
+    main()
