@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+from trunkline.kernel.errors import TrunklineError
+
 COMMANDS = {
     "up": ("trunkline.app.cli.installation:up", "Start Trunkline with everything it needs, and say where to look."),
     "serve": ("trunkline.app.cli.installation:serve", "Serve the API (one process)."),
@@ -37,6 +39,14 @@ class Commands(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a refusal is shown as what it says, not as a traceback."""
+        try:
+            return super().invoke(ctx)
+        except TrunklineError as error:
+            hint = f"\n{error.hint}" if error.hint else ""
+            raise click.ClickException(f"{error}{hint}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         with formatter.section("Commands"):

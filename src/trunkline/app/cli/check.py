@@ -31,9 +31,7 @@ def check(tenant: str | None, redeliver: int, as_json: bool) -> None:
         async with open_database() as database:
             context = command_context(database, tenant)
             with console.status("checking") as status:
-                return await run_checks(
-                    database, resources(), context, redeliver=redeliver, progress=status.update
-                )
+                return await run_checks(database, resources(), context, redeliver=redeliver, progress=status.update)
 
     try:
         report = asyncio.run(run())
