@@ -62,6 +62,14 @@ class Filters:
         """The condition as SQL that starts with " and", or "". Raises Invalid for unknown attributes and bad values."""
         return "".join(f" and {self._condition(clause, parameters)}" for clause in clauses)
 
+    def finds_few(self, clauses: tuple[Clause, ...]) -> bool:
+        """Whether a condition is equality with an id or a reference, which few records meet."""
+        return any(
+            clause.operator == "eq" and (clause.path == "id" or self._indexed(clause))
+            for clause in clauses
+            if clause.path == "id" or clause.path not in self._columns
+        )
+
     def order(self, sort: tuple[tuple[str, bool], ...], backwards: bool, parameters: Parameters) -> str:
         """The `order by` list; the id is always the last key, so that pages never overlap."""
         keys = []
@@ -126,6 +134,8 @@ class Filters:
                 "number": "numeric",
                 "boolean": "boolean",
             }
+            if len(values) == 1:  # equality with one value keeps the index's order, so that a page reads only itself
+                return f"{column} = {parameters.add(values[0])}::{cast[kind]}"
             return f"{column} = any({parameters.add(values)}::{cast[kind]}[])"
         if clause.operator == "ne":
             return f"not coalesce({column} = any({parameters.add(values)}), false)"
