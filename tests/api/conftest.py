@@ -1,5 +1,6 @@
 """The whole API of an installation, as `trunkline serve` puts it together, on a database of its own."""
 
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -54,7 +55,8 @@ def listed_endpoints() -> list[Endpoint]:
     """What the server serves, for parameters of tests: nothing is called, so no database is behind it."""
     unconnected = Database(cast(Any, None), Clock(), "")
     security = Security(unconnected, SecuritySettings())
-    found = all_endpoints(Path("unused"), security)
+    with tempfile.TemporaryDirectory() as home:
+        found = all_endpoints(Path(home), security)
     security.passwords.close()
     return found
 
