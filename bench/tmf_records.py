@@ -99,7 +99,12 @@ def individual(number: int) -> Document:
                 "@type": "ObjectCharacteristic",
                 "name": f"consent.{purpose}",
                 "valueType": "object",
-                "value": {"given": purpose == "billing", "at": _DAY, "channel": "shop", "text": f"consent-{purpose}-2026"},
+                "value": {
+                    "given": purpose == "billing",
+                    "at": _DAY,
+                    "channel": "shop",
+                    "text": f"consent-{purpose}-2026",
+                },
             }
             for purpose in ("billing", "marketing", "profiling")
         ],
@@ -111,13 +116,18 @@ def individual(number: int) -> Document:
                 "owner": "former billing system",
             }
         ],
-        "languageAbility": [{"@type": "LanguageAbility", "languageCode": "de", "languageName": "German", "isFavouriteLanguage": True}],
+        "languageAbility": [
+            {"@type": "LanguageAbility", "languageCode": "de", "languageName": "German", "isFavouriteLanguage": True}
+        ],
     }
 
 
 async def load_products(connection: "asyncpg.Connection[asyncpg.Record]", rows: int) -> None:
     """Fill the table; a customer's products lie scattered over it. Its indexes are made after the rows."""
-    indexes = [await connection.fetchval("select pg_get_indexdef($1::regclass)", f"product_inventory.{name}") for name in _SCATTERED]
+    indexes = [
+        await connection.fetchval("select pg_get_indexdef($1::regclass)", f"product_inventory.{name}")
+        for name in _SCATTERED
+    ]
     for name in _SCATTERED:
         await connection.execute(f"drop index product_inventory.{name}")
     template = product()

@@ -1,0 +1,121 @@
+"""Lists find their rows by index in a table that is worth one, and lists and creates take one round trip."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from trunkline.bss.party.resources import individuals
+from trunkline.bss.product_inventory.resources import products
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import ReadSession, UnitOfWork
+from trunkline.kernel.tmf.query import parse
+
+pytestmark = pytest.mark.pg_matrix
+ROWS = 20_000
+CONTEXT = Context(
+    tenant="plans", actor="tester", channel="api", now=datetime(2026, 6, 1, tzinfo=UTC), correlation_id="plans"
+)
+_FILL = """insert into product_inventory.product
+   (tenant, id, version, state, created_at, updated_at, tokens, doc, name, start_date, termination_date)
+ select 'plans', 'p-' || lpad(n::text, 6, '0'), 1, (array['active', 'suspended', 'terminated'])[1 + n % 3],
+        $2::timestamptz, $2::timestamptz,
+        array['relatedParty.partyOrPartyRole.id=c-' || n % 1000, 'productOffering.id=fibre'],
+        jsonb_build_object('id', 'p-' || n, 'name', 'Line ' || n % 500, 'description', repeat('x', 400)),
+        'Line ' || n % 500, $2::timestamptz + n * interval '1 minute', null
+   from generate_series(1, $1::int) n"""
+
+
+class Looking(ReadSession):
+    """Remembers the statements, and how PostgreSQL would run each with these very values."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        super().__init__(connection)
+        self.plans: list[str] = []
+
+    async def fetch(self, sql: str, *args: Any) -> Any:
+        await self._look(sql, args)
+        return await super().fetch(sql, *args)
+
+    async def fetch_value(self, sql: str, *args: Any) -> Any:
+        await self._look(sql, args)
+        return await super().fetch_value(sql, *args)
+
+    async def _look(self, sql: str, args: tuple[Any, ...]) -> None:
+        self.plans.append("\n".join(row[0] for row in await self._connection.fetch(f"explain {sql}", *args)))
+
+
+@pytest.fixture
+async def connection(database_dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection to a database with many products, of whose spread the planner knows."""
+    opened = await asyncpg.connect(database_dsn)
+    if not await opened.fetchval("select exists (select 1 from product_inventory.product)"):
+        await opened.execute(_FILL, ROWS, CONTEXT.now)
+        await opened.execute("vacuum (analyze) product_inventory.product")
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "index", "found", "total"),
+    [
+        ("", "pk_product", 100, 1000),
+        ("limit=20", "pk_product", 20, 1000),
+        ("offset=200&limit=20", "pk_product", 20, 1000),
+        ("id=p-000123&limit=20", "pk_product", 1, 1),
+        ("id=p-000123,p-000124", "pk_product", 2, 2),
+        ("status=suspended&limit=20", "ix_product_state", 20, 1000),
+        ("name=Line%20123&limit=100", "ix_product_name", 40, 40),
+        ("relatedParty.partyOrPartyRole.id=c-123", "ix_product_tokens", 20, 20),
+        ("relatedParty.partyOrPartyRole.id=c-123&status=active", "ix_product_tokens", 7, 7),
+        ("relatedParty.partyOrPartyRole.id=nobody", "ix_product_tokens", 0, 0),
+        ("startDate.gte=2026-06-02T00:00:00Z&startDate.lt=2026-06-02T00:30:00Z", "ix_product_start_date", 30, 30),
+    ],
+)
+async def test_a_list_reads_by_index_in_one_statement(
+    connection: "asyncpg.Connection[asyncpg.Record]", query: str, index: str, found: int, total: int
+) -> None:
+    session = Looking(connection)
+    page = await products.page(session, parse(query), CONTEXT)
+    assert (len(page.texts), page.total) == (found, total)
+    assert len(session.plans) == 1
+    assert "Seq Scan" not in session.plans[0]
+    assert index in session.plans[0]
+
+
+async def test_a_page_by_state_reads_the_index_in_its_order(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    """Not all rows of the state, to be sorted: the page stays as cheap when a million are active."""
+    session = Looking(connection)
+    await products.page(session, parse("status=suspended&limit=20"), CONTEXT)
+    assert "Sort" not in session.plans[0]
+
+
+async def test_a_reference_that_many_records_have_is_counted_in_a_second_statement(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    session = Looking(connection)
+    page = await products.page(session, parse("productOffering.id=fibre&limit=20"), CONTEXT)
+    assert (len(page.texts), page.total, page.total_is_minimum) == (20, 1000, True)
+    assert len(session.plans) == 2
+    page = await products.page(session, parse("relatedParty.partyOrPartyRole.id=c-123&offset=15&limit=20"), CONTEXT)
+    assert (len(page.texts), page.total) == (5, 20)
+
+
+async def test_a_create_without_references_is_one_statement(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    """Record, event and audit entry go together, so there is no transaction to begin and commit either."""
+    sent: list[str] = []
+    for name in ("First", "Second"):  # at the first, asyncpg asks for the types it has not met on this connection
+        sent.clear()
+        uow = UnitOfWork(connection)
+        with connection.query_logger(lambda query: sent.append(query.query)):
+            await individuals.create(uow, {"familyName": "Line", "givenName": name}, CONTEXT)
+            await uow.finish()
+    assert len(sent) == 1
+    for table in ("party.individual", "kernel.outbox", "kernel.audit"):
+        assert await connection.fetchval(f"select count(*) from {table}") == 2
