@@ -104,7 +104,8 @@ def create_venv():
         version = "%d.%d" % sys.version_info[:2]
         stop(
             "Python %s has no working venv module." % version,
-            "Debian, Ubuntu: apt install python3-venv (or python%s-venv); others: install Python's venv and pip." % version,
+            "Debian, Ubuntu: apt install python3-venv (or python%s-venv); others: install Python's venv and pip."
+            % version,
         )
     run([sys.executable, "-m", "venv", "--clear", VENV], "Could not create %s." % VENV)
 

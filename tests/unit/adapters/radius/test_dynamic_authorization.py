@@ -36,10 +36,10 @@ class AccessServer(Server):  # type: ignore[misc]  # pyrad has no types
         self.requests = 0
         self.lose = 0
 
-    def HandleDisconnectPacket(self, pkt: Any) -> None:  # noqa: N802  # pyrad's name
+    def HandleDisconnectPacket(self, pkt: Any) -> None:  # pyrad's name
         self._answer(pkt, DisconnectACK, DisconnectNAK, self.sessions.pop)
 
-    def HandleCoaPacket(self, pkt: Any) -> None:  # noqa: N802  # pyrad's name
+    def HandleCoaPacket(self, pkt: Any) -> None:  # pyrad's name
         def change(key: tuple[str, str]) -> None:
             self.sessions[key]["Mikrotik-Rate-Limit"] = pkt["Mikrotik-Rate-Limit"][0]
 
