@@ -168,13 +168,13 @@ def pgbench_script(rows: int) -> str:
 
 def run_pgbench(server: EmbeddedServer, script: Path, seconds: float) -> float:
     """Transactions a second of pgbench on as many connections as the load generator has."""
-    words = [server.programs / "pgbench", "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2"]
+    words: list[str | Path] = [server.programs / "pgbench", "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2"]
     words += ["-T", str(max(1, round(seconds))), "-h", str(server.home / "run"), "-U", DATABASE, "-f", script, DATABASE]
     runner = Runner.here()
-    done = subprocess.run(runner.arguments(words), capture_output=True, check=False, **runner.options())
-    found = re.search(rb"tps = ([\d.]+)", done.stdout)
+    done = subprocess.run(runner.arguments(words), capture_output=True, check=False, text=True, **runner.options())
+    found = re.search(r"tps = ([\d.]+)", done.stdout)
     if found is None:
-        raise RuntimeError((done.stdout + done.stderr).decode()[-2000:])
+        raise RuntimeError((done.stdout + done.stderr)[-2000:])
     return float(found[1])
 
 
