@@ -20,7 +20,7 @@ def events() -> None:
 def parked(consumer: str | None, limit: int) -> None:
     """List parked events, the oldest first, with why, and how many events wait behind each.
 
-    Example: trunkline events parked --consumer order_to_activate.order_service
+    Example: trunkline events parked --consumer flows.order_to_activate.hand_over
     """
 
     async def work() -> None:
@@ -44,7 +44,7 @@ def parked(consumer: str | None, limit: int) -> None:
 def replay(id_: str) -> None:
     """Try the parked event ID again, with all its attempts, after what was wrong has been mended.
 
-    Example: trunkline events replay 4711:order_to_activate.order_service
+    Example: trunkline events replay 4711:flows.order_to_activate.hand_over
     """
 
     async def work() -> None:
@@ -61,7 +61,7 @@ def replay(id_: str) -> None:
 def skip(id_: str, reason: str) -> None:
     """Give the parked event ID up for its consumer, so that what waits behind it may pass. The event stays in the log.
 
-    Example: trunkline events skip 4711:order_to_activate.order_service --reason "the order was entered by mistake"
+    Example: trunkline events skip 4711:flows.order_to_activate.hand_over --reason "the order was entered by mistake"
     """
 
     async def work() -> None:
