@@ -35,8 +35,12 @@ def list_() -> None:
 @click.option("--keep", is_flag=True, help="Leave the installation's home in place afterwards.")
 def run(name: str, as_json: bool, lab: bool, mutant: str | None, folder: Path, keep: bool) -> None:
     """Play the story NAME, as S1; ends with the figures and what the check of all invariants found."""
+    if lab:
+        raise click.ClickException(
+            "Playing a story on the laboratory is not offered yet; `trunkline lab` runs the network itself."
+        )
     console = Console(stderr=as_json)
-    outcome = play(name, console, folder=folder.absolute(), lab=lab, mutant=mutant, keep=keep)
+    outcome = play(name, console, folder=folder.absolute(), mutant=mutant, keep=keep)
     _conclude(console, outcome)
     if as_json:
         click.echo(msgspec.json.encode(_object(outcome), enc_hook=_text).decode())

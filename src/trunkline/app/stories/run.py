@@ -28,9 +28,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str]
 
 
-def play(
-    name: str, console: Console, *, folder: Path, lab: bool = False, mutant: str | None = None, keep: bool = False
-) -> Outcome:
+def play(name: str, console: Console, *, folder: Path, mutant: str | None = None, keep: bool = False) -> Outcome:
     """Play a story from beginning to end. Raises what keeps it from being played at all."""
     fixture = load(name)
     if mutant is not None:
