@@ -94,7 +94,7 @@ async def test_a_page_by_state_reads_the_index_in_its_order(
     assert "Sort" not in session.plans[0]
 
 
-async def test_a_reference_that_many_records_have_is_counted_in_a_second_statement(
+async def test_a_reference_that_many_records_have_takes_a_second_statement(
     connection: "asyncpg.Connection[asyncpg.Record]",
 ) -> None:
     session = Looking(connection)
