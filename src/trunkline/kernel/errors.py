@@ -1,4 +1,4 @@
-"""The few kinds of error. Each has an HTTP status and becomes one TMF error body, in one place (`kernel.tmf.http`).
+"""The few kinds of error. Each has an HTTP status and becomes one TMF error body, in one place (`kernel.web.fault`).
 
 TrunklineError
  ├─ Invalid 400            the request's form or value is wrong

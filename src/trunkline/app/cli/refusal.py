@@ -21,7 +21,7 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
         raise click.ClickException(text(error)) from error
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
         raise click.ClickException(
-            "The database has no schema of this release. Run `trunkline db upgrade`, or `trunkline up`."
+            "The database has no schema of this release. Run `trunkline up`, or `trunkline db upgrade` on a database of your own."
         ) from error
 
 
