@@ -265,7 +265,9 @@ class StoryS1:
                 )
                 done = self._api.wait("the import", self._job_of(job["id"]))
                 counts = done["result"]
-                self._report.say(f"{name}, {attempt} time: {counts}")
+                outcomes = " + ".join(f"{o} {counts[o]}" for o in ("rated", "free", "suspended", "rejected"))
+                known = f", known before {counts['alreadyKnown']}"
+                self._report.say(f"{name}, {attempt} time: in {counts['in']} = {outcomes}{known}")
         octets = self._api.wait("the rated session", lambda: self._rated_octets(counted))
         self._report.figure("usage_octets", octets, f"{octets:,} octets on the product")
 
