@@ -8,7 +8,7 @@ import msgspec
 
 from trunkline.app.redelivery import redelivery_findings
 from trunkline.bss.billing.facade import imbalances
-from trunkline.bss.usage.conservation import conservation
+from trunkline.bss.usage.facade import conservation
 from trunkline.flows.reconcile.chain import chain_findings
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, ReadSession
@@ -16,7 +16,7 @@ from trunkline.kernel.finding import Finding
 from trunkline.kernel.security.audit_chain import verify_chain
 from trunkline.kernel.tmf.integrity import history_findings, trail_findings
 from trunkline.kernel.tmf.resource import Resource
-from trunkline.oss.resource_inventory.invariants import pool_findings
+from trunkline.oss.resource_inventory.facade import pool_findings
 
 Rule = Callable[[ReadSession, Context], Awaitable[list[Finding]]]
 

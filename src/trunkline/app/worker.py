@@ -10,7 +10,9 @@ import structlog
 
 from trunkline.app import wiring
 from trunkline.app.clock_follower import following_clock
+from trunkline.app.prepare import installation_context
 from trunkline.app.settings import Settings
+from trunkline.bss.usage.facade import close_idle_sessions
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.db import Database
 from trunkline.kernel.errors import Unavailable
@@ -21,6 +23,7 @@ from trunkline.kernel.events.runner import EventRunner
 from trunkline.kernel.idempotency import purge
 from trunkline.kernel.jobs import JobRunner
 from trunkline.kernel.plans import PlanRunner, purge_signals
+from trunkline.kernel.security.audit_chain import tenants
 from trunkline.kernel.security.sealer import Sealer
 from trunkline.kernel.tmf.catalogue import served_apis
 from trunkline.oss.activation.aaa import publish_key
@@ -29,6 +32,8 @@ from trunkline.oss.resource_pool.facade import expire
 
 POOL_SIZE = 16
 DUE_EVERY = timedelta(seconds=30)
+SILENT_FOR = timedelta(hours=24)
+"""An access server reports at least every few hours; a session it says nothing of for so long has ended."""
 SIGNALS_KEPT = timedelta(days=30)
 
 
@@ -62,14 +67,17 @@ async def work(settings: Settings, dsn: str) -> None:
 
 
 async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
-    """Reservations that end by themselves, and what is kept for a while only: idempotency keys, old signals."""
+    """Reservations and sessions that end by themselves; what is kept for a while only: idempotency keys, signals."""
     log = structlog.get_logger("trunkline.due")
     while not stop.is_set():
         try:
             async with database.unit_of_work() as uow:
-                now = database.clock.now()
+                now, wall = database.clock.now(), database.clock.wall()
                 freed = await expire(uow, now)
                 await purge(uow, now)
+                for tenant in await tenants(uow):
+                    context = installation_context(database, tenant)
+                    await close_idle_sessions(uow, context, silent_since=wall - SILENT_FOR, at=wall)
                 await purge_signals(uow, now - SIGNALS_KEPT)
             if freed:
                 log.info("reservations_expired", count=freed)

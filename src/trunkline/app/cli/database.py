@@ -1,12 +1,15 @@
 """`trunkline db`: the schema and a way in."""
 
+import contextlib
 import os
 
 import click
 
 from trunkline.app.cli.installation import dsn_of
 from trunkline.app.migrate import current, heads, upgrade
+from trunkline.app.processes import read_running
 from trunkline.app.settings import Settings
+from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.db.programs import find_programs
 
 
@@ -18,7 +21,13 @@ def db() -> None:
 @db.command("upgrade")
 def upgrade_schema() -> None:
     """Bring the schema to this release. Forward only; waits at most 4 s for locks; safe to call at any time."""
-    upgrade(dsn_of(Settings.from_environment()))
+    settings = Settings.from_environment()
+    with contextlib.ExitStack() as cleanup:
+        if settings.database_url is None and read_running(settings.home) is None:
+            server = EmbeddedServer(settings.home)
+            server.start()
+            cleanup.callback(server.stop)
+        upgrade(dsn_of(settings))
 
 
 @db.command()

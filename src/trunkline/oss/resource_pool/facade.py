@@ -146,6 +146,20 @@ async def list_members(session: ReadSession, pool_id: str, context: Context, lim
     return [_member(row) for row in rows]
 
 
+async def held_members(
+    session: ReadSession, context: Context, *, after: tuple[str, str] = ("", ""), limit: int = 1_000
+) -> list[Member]:
+    """Members of all pools that somebody holds, in order of (pool, value), those after one; for reconciliation."""
+    rows = await session.fetch(
+        f"""select {_COLUMNS} from resource_pool.member
+             where tenant = $1 and holder is not null and (pool_id, value) > ($2, $3) order by pool_id, value limit $4""",
+        context.tenant,
+        *after,
+        limit,
+    )
+    return [_member(row) for row in rows]
+
+
 def _member(row: Record) -> Member:
     return Member(
         pool_id=row["pool_id"],
