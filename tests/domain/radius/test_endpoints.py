@@ -25,12 +25,12 @@ async def test_a_subscriber_is_let_in_with_what_his_access_server_understands(se
         other = await client.post("/radius/authorize", json=request(User_Name="alice", NAS_Identifier="other"))
     assert answer.status_code == 200
     assert answer.json() == {
-        "control:Cleartext-Password": {"op": ":=", "value": ["s3cret wörd"]},
-        "reply:Mikrotik-Rate-Limit": {"op": ":=", "value": ["250000k/500000k"]},
-        "reply:Framed-IP-Address": {"op": ":=", "value": ["100.64.1.10"]},
-        "reply:Session-Timeout": {"op": ":=", "value": ["3600"]},
+        "control:Cleartext-Password": {"op": ":=", "value": ["s3cret wörd"], "do_xlat": False},
+        "reply:Mikrotik-Rate-Limit": {"op": ":=", "value": ["250000k/500000k"], "do_xlat": False},
+        "reply:Framed-IP-Address": {"op": ":=", "value": ["100.64.1.10"], "do_xlat": False},
+        "reply:Session-Timeout": {"op": ":=", "value": ["3600"], "do_xlat": False},
     }
-    assert other.json()["reply:WISPr-Bandwidth-Max-Down"] == {"op": ":=", "value": ["500000000"]}
+    assert other.json()["reply:WISPr-Bandwidth-Max-Down"] == {"op": ":=", "value": ["500000000"], "do_xlat": False}
 
 
 async def test_unknown_404_and_suspended_403(served: Installation) -> None:

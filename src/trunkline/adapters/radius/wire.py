@@ -28,10 +28,13 @@ def first_values(request: Mapping[str, Attribute]) -> dict[str, str | int]:
 
 
 def accept(secret: str, reply: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The answer that lets FreeRADIUS check the user's password itself and send these attributes with an accept."""
-    answer: dict[str, Any] = {"control:Cleartext-Password": {"op": ":=", "value": [secret]}}
+    """The answer that lets FreeRADIUS check the user's password itself and send these attributes with an accept.
+
+    FreeRADIUS expands % in values unless `do_xlat` is false: a password is a password, and nobody who chooses a value may
+    have something evaluated.
+    """
+    answer: dict[str, Any] = {"control:Cleartext-Password": {"op": ":=", "value": [secret], "do_xlat": False}}
     for name, values in reply.items():
-        answer[f"reply:{name}"] = (
-            {"op": ":=", "value": [values[0]]} if len(values) == 1 else {"op": "+=", "value": list(values)}
-        )
+        op = ":=" if len(values) == 1 else "+="
+        answer[f"reply:{name}"] = {"op": op, "value": list(values), "do_xlat": False}
     return answer
