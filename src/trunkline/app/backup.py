@@ -6,7 +6,7 @@ locked against writers, and the file has its name only once all of it is there a
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -67,7 +67,7 @@ async def load(file: Path, manifest: Manifest, programs: Path, dsn: str, progres
     """Restore a copy's database into an empty one, in one transaction. Raises Unavailable with what pg_restore said."""
     total = next(listed.octets for listed in manifest.parts if listed.name == DUMP)
 
-    async def pieces() -> object:
+    async def pieces() -> AsyncIterator[bytes]:
         done = 0
         async for piece in archive.pieces_of(file, DUMP):
             done += len(piece)

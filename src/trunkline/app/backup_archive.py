@@ -171,7 +171,7 @@ def need_space(folder: Path, octets: int) -> None:
         )
 
 
-async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
+async def _pieces(source: BinaryIO | IO[bytes]) -> AsyncIterator[bytes]:
     while piece := source.read(_PIECE):
         yield piece
         await asyncio.sleep(0)
