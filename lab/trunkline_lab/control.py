@@ -1,9 +1,9 @@
-"""Start, stop and look at a laboratory. `run`, `ssh`, `start` and `open_socket` come from `trunkline_lab.enter`."""
+"""Start, stop and look at a laboratory. `run`, `ssh`, `start`, `inside` and `open_socket` come from
+`trunkline_lab.enter`, `set_api` from `trunkline_lab.upstream`."""
 
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,17 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from trunkline_lab import topology
-from trunkline_lab.enter import holder_pid, missing_programs, open_socket, pid, run, ssh, start, start_ticks
+from trunkline_lab.enter import holder_pid, inside, missing_programs, open_socket, pid, run, ssh, start, start_ticks
 from trunkline_lab.errors import LabError, NotUp
 from trunkline_lab.home import LAB, Home
 from trunkline_lab.templates import place
+from trunkline_lab.upstream import DEFAULT_API, credentials, set_api
 
-__all__ = ["Status", "down", "open_socket", "pid", "run", "ssh", "start", "status", "up", "wait_for_routes"]
+__all__ = [
+    "DEFAULT_API",
+    "Status",
+    "down",
+    "inside",
+    "open_socket",
+    "pid",
+    "run",
+    "set_api",
+    "ssh",
+    "start",
+    "status",
+    "up",
+    "wait_for_routes",
+]
 
-DEFAULT_API = "http://127.0.0.1:8088"
 START_SECONDS_MAX = 60.0
-# FreeRADIUS expands %, $ and backslashes in strings: a credential must not contain what it would change.
-_CREDENTIAL = re.compile(r"[A-Za-z0-9._~+/=@!*,;:-]{1,253}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +82,15 @@ def up(
     """
     home = home or Home.find()
     tell = progress or (lambda _line: None)
-    credentials = _credentials(api, api_user, api_password, interim_seconds)
+    shown = credentials(api, api_user, api_password)
+    if not 1 <= interim_seconds <= 86400:
+        raise LabError("The interim accounting interval must be from 1 to 86400 seconds.")
     _check_machine()
     if holder_pid(home):
         raise LabError(f"A laboratory is up in {home.root}.", "Use it, or end it with: trunkline lab down")
     home.create()
     home.node("noc").mkdir(mode=0o700)
-    place("api.conf", home.node("noc") / "api.conf", home, 0o600, **credentials)
+    place("api.conf", home.node("noc") / "api.conf", home, 0o600, **shown)
     home.settings_file.write_text(json.dumps({"api": api.rstrip("/"), "interim_seconds": interim_seconds}))
     home.progress_file.touch()
     tell(f"home: {home.root}")
@@ -177,28 +191,6 @@ def _check_machine() -> None:
         raise LabError(f"Not installed: {', '.join(missing)}.", "Install with: trunkline lab install")
     if not Path("/dev/net/tun").exists():
         raise LabError("/dev/net/tun is missing.", "Load the tun module, or give the container the device.")
-
-
-def _credentials(api: str, user: str | None, password: str | None, interim_seconds: int) -> dict[str, str]:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", api):
-        raise LabError(
-            f"{api!r} is not an address FreeRADIUS can ask.", "Such as http://127.0.0.1:8088, or with a path."
-        )
-    if not 1 <= interim_seconds <= 86400:
-        raise LabError("The interim accounting interval must be from 1 to 86400 seconds.")
-    if bool(user) != bool(password):
-        raise LabError(
-            "FreeRADIUS needs both a user and a password for the API, or neither.",
-            "Give --api-user, and the password by --api-password-file or TRUNKLINE_LAB_API_PASSWORD.",
-        )
-    for name, text in (("user", user), ("password", password)):
-        if text and not _CREDENTIAL.fullmatch(text):
-            raise LabError(
-                f"The API {name} has characters FreeRADIUS would change.", "Use letters, digits and ._~+/=@!*,;:-"
-            )
-    if user and ":" in user:
-        raise LabError("The API user must not contain ':'.", "HTTP basic authentication splits there (RFC 7617).")
-    return {"AUTH": "basic" if user else "none", "USER": user or "", "PASSWORD": password or ""}
 
 
 def _start_holder(home: Home) -> int:

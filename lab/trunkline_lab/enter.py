@@ -1,5 +1,6 @@
 """Ways into a running laboratory: run a command on a node, speak to a router by SSH, open a socket there."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -7,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,7 @@ def open_socket(
     A process outside can so serve an address inside, or speak to it, without entering the laboratory itself:
     bind and listen on it, hand it to a web server, or send CoA requests from it. Raises NotUp or LabError.
     """
-    inner = pid(home)
-    place = f"/proc/{inner}/ns/net" if node == "noc" else f"/proc/{inner}/root/run/netns/{node}"
+    place = _network(node, home)
     opened: list[socket.socket] = []
     failed: list[OSError] = []
 
@@ -162,15 +162,47 @@ def open_socket(
     return opened[0]
 
 
+@contextlib.contextmanager
+def inside(node: str = "noc", *, home: Home | None = None) -> Iterator[None]:
+    """Let the calling thread, and what it starts meanwhile (threads, processes), live in a node's network.
+
+    Only the network changes: files, processes and users stay the host's. A socket keeps the network it was made in.
+    Raises NotUp or LabError.
+    """
+    place = _network(node, home)
+    before = os.open(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            _enter_network(place)
+        except OSError as error:
+            raise LabError(f"Cannot enter {node}: {error}.", "The laboratory needs root.") from error
+        try:
+            yield
+        finally:
+            _set_network(before)
+    finally:
+        os.close(before)
+
+
+def _network(node: str, home: Home | None) -> str:
+    """The file that names a node's network namespace. Raises NotUp."""
+    inner = pid(home)
+    return f"/proc/{inner}/ns/net" if node == "noc" else f"/proc/{inner}/root/run/netns/{node}"
+
+
 def _enter_network(path: str) -> None:
-    library: Any = ctypes.CDLL(None, use_errno=True)  # the C library has no types
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if library.setns(descriptor, _CLONE_NEWNET) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        _set_network(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _set_network(descriptor: int) -> None:
+    library: Any = ctypes.CDLL(None, use_errno=True)  # the C library has no types
+    if library.setns(descriptor, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def missing_programs(find: Callable[[str], str | None] = shutil.which) -> list[str]:

@@ -59,12 +59,14 @@ def start_radius(home: Home) -> subprocess.Popen[bytes]:
     """Start FreeRADIUS in the NOC, as a child of the caller."""
     directory = home.node("noc")
     with (directory / "freeradius.out").open("wb") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["freeradius", "-d", str(directory), "-n", "radiusd", "-f"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    write(directory / "freeradius.pid", f"{process.pid}\n")
+    return process
 
 
 def radius_answers(home: Home, timeout: float = 10) -> bool:
