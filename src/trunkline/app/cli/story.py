@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 
 from trunkline.app.stories.run import STORIES, Outcome, play
+from trunkline_lab.errors import LabError
 
 
 @click.group()
@@ -35,12 +36,11 @@ def list_() -> None:
 @click.option("--keep", is_flag=True, help="Leave the installation's home in place afterwards.")
 def run(name: str, as_json: bool, lab: bool, mutant: str | None, folder: Path, keep: bool) -> None:
     """Play the story NAME, as S1; ends with the figures and what the check of all invariants found."""
-    if lab:
-        raise click.ClickException(
-            "Playing a story on the laboratory is not offered yet; `trunkline lab` runs the network itself."
-        )
     console = Console(stderr=as_json)
-    outcome = play(name, console, folder=folder.absolute(), mutant=mutant, keep=keep)
+    try:
+        outcome = play(name, console, folder=folder.absolute(), mutant=mutant, keep=keep, lab=lab)
+    except LabError as error:
+        raise click.ClickException(str(error)) from None
     _conclude(console, outcome)
     if as_json:
         click.echo(msgspec.json.encode(_object(outcome), enc_hook=_text).decode())

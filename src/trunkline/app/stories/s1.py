@@ -42,6 +42,9 @@ class AccessNetwork(Protocol):
     def files(self, user_name: str, octets_left: int) -> list[tuple[str, bytes]]:
         """Accounting files (name, content) that bring the rest of the fixture's usage; none on a real network."""
 
+    def expected(self, fixture: Fixture) -> dict[str, Any]:
+        """The figures the story must come to, with what this network counted."""
+
 
 class StoryS1:
     """One run of the story. `play` returns the figures; it raises when the API refuses or something does not come."""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from trunkline.app.stories.client import ApiClient, Refused
+from trunkline.app.stories.fixture import Fixture
 
 OCTETS_PER_GIGAWORD = 1 << 32
 SESSION = timedelta(hours=20)
@@ -28,18 +29,7 @@ class SimulatedAccess:
 
     def connect(self, user_name: str) -> str:
         """Ask for authorisation as FreeRADIUS does, then report the session's start, twice."""
-        question = {"User-Name": {"type": "string", "value": [user_name]}}
-
-        def ask() -> dict[str, Any] | None:
-            try:
-                answer: dict[str, Any] = self._api.post("/radius/authorize", question)
-            except Refused as refused:
-                if refused.status == 404:
-                    return None
-                raise
-            return answer
-
-        answer = self._api.wait("the authorisation", ask)
+        answer = authorisation(self._api, user_name)
         self._send(self._records[:1], user_name)
         attributes = ", ".join(sorted(name for name in answer if not name.startswith("control:")))
         return f"AAA lets {user_name} in ({attributes}); session started"
@@ -64,11 +54,31 @@ class SimulatedAccess:
             lines += _packet(facts, "Stop", start, octets - down, down, lasted=SESSION)
         return [("detail-june", ("\n".join(lines) + "\n").encode())]
 
+    def expected(self, fixture: Fixture) -> dict[str, Any]:
+        """Those of the fixture: what is played is always the same."""
+        return fixture.expect
+
     def _send(self, records: list[dict[str, Any]], user_name: str) -> None:
         for record in records:
             body = {**record, "User-Name": {"type": "string", "value": [user_name]}}
             for _ in range(2):
                 self._api.post("/radius/accounting", body)
+
+
+def authorisation(api: ApiClient, user_name: str) -> dict[str, Any]:
+    """What FreeRADIUS is answered about a user; waits until the user is known."""
+    question = {"User-Name": {"type": "string", "value": [user_name]}}
+
+    def ask() -> dict[str, Any] | None:
+        try:
+            answer: dict[str, Any] = api.post("/radius/authorize", question)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return answer
+
+    return api.wait("the authorisation", ask)
 
 
 def _packet(
