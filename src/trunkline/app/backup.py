@@ -6,7 +6,7 @@ locked against writers, and the file has its name only once all of it is there a
 """
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,9 +25,7 @@ from trunkline.kernel.errors import Conflict, Precondition, Unavailable
 
 _THROW_AWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _SHOWN_MAX = 5
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError)
-
-Snapshot = Callable[[], Awaitable[None]]
+LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError)
 
 
 async def make_backup(
@@ -107,7 +105,7 @@ async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
             dsn, server_settings={"application_name": "trunkline backup", **SETTINGS, **limits}
         )
-    except _LOST as error:
+    except LOST as error:
         raise Unavailable("databaseUnavailable", "PostgreSQL does not answer.", message=f"{error}.") from error
     return connection
 
@@ -141,7 +139,7 @@ async def _copy(dsn: str, home: Path, folder: Path, clock: Clock, progress: Prog
             async with dumping(programs, dsn, snapshot, folder / DUMP) as program:
                 figures = await _figures(session, "copying the database", progress)
                 await program.finish()
-    except _LOST as error:
+    except LOST as error:
         raise Unavailable("databaseUnavailable", "PostgreSQL went away.", message="No copy was made.") from error
     finally:
         connection.terminate()
@@ -195,4 +193,4 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-__all__ = ["Manifest", "Part", "check_programs", "compare", "connect", "load", "make_backup", "prove"]
+__all__ = ["LOST", "Manifest", "Part", "check_programs", "compare", "connect", "load", "make_backup", "prove"]

@@ -114,7 +114,7 @@ def read_manifest(archive: Path) -> Manifest:
     a newer release in a form that this one does not know."""
     with _opened(archive) as tar:
         try:
-            text, told = (_small(tar, name) for name in (MANIFEST, MANIFEST_HASH))
+            text, told = (_first(tar, name) for name in (MANIFEST, MANIFEST_HASH))
         except (KeyError, tarfile.TarError, OSError) as error:
             raise _no_backup(archive) from error
     if hashlib.sha256(text).hexdigest().encode() != told:
@@ -196,10 +196,11 @@ def _opened(archive: Path) -> tarfile.TarFile:
         raise _no_backup(archive) from error
 
 
-def _small(tar: tarfile.TarFile, name: str) -> bytes:
-    member = tar.getmember(name)
-    source = tar.extractfile(member)
-    if source is None or member.size > MANIFEST_OCTETS_MAX:
+def _first(tar: tarfile.TarFile, name: str) -> bytes:
+    """The content of the next member, which must have this name: whatever follows may be damaged."""
+    member = tar.next()
+    source = None if member is None or member.name != name else tar.extractfile(member)
+    if member is None or source is None or member.size > MANIFEST_OCTETS_MAX:
         raise KeyError(name)
     return source.read()
 

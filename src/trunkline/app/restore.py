@@ -5,12 +5,13 @@ the very end; an external one is filled in one transaction. What is interrupted 
 """
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import BinaryIO
 
 from trunkline.app import backup_archive as archive
-from trunkline.app.backup import check_programs, compare, connect, load
+from trunkline.app.backup import LOST, check_programs, compare, connect, load
 from trunkline.app.backup_archive import HOME, Manifest, Progress
 from trunkline.app.migrate import upgrade
 from trunkline.app.processes import read_running
@@ -19,7 +20,7 @@ from trunkline.app.settings import Settings
 from trunkline.app.workspace import workspace
 from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.db.programs import find_programs, major_version
-from trunkline.kernel.errors import Conflict, Precondition
+from trunkline.kernel.errors import Conflict, Precondition, Unavailable
 
 _OBJECTS = """
 select count(*) from (
@@ -27,6 +28,9 @@ select count(*) from (
    where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
   union all
   select 1 from pg_namespace where nspname !~ '^pg_' and nspname not in ('information_schema', 'public')) o"""
+
+_STILL_LOADING = """
+select count(*) from pg_stat_activity where datname = current_database() and application_name = 'pg_restore'"""
 
 
 async def restore(file: Path, settings: Settings, progress: Progress) -> Manifest:
@@ -88,10 +92,25 @@ async def _into_server(
     try:
         await load(file, manifest, find_programs(), settings.database_url, progress)
     except BaseException:
-        for path in placed:
-            path.unlink()
+        if await _stayed_empty(settings.database_url):
+            _remove_files(settings.home, placed)
         raise
     await _finish(manifest, settings.database_url, progress)
+
+
+async def _stayed_empty(dsn: str) -> bool:
+    """Whether nothing was committed, once the server has seen that its client is gone. False when it does not answer: the
+    files then stay, and the same copy can be restored again."""
+    with contextlib.suppress(Unavailable, *LOST):
+        connection = await connect(dsn)
+        try:
+            for _ in range(100):
+                if not await connection.fetchval(_STILL_LOADING):
+                    return not await connection.fetchval(_OBJECTS)
+                await asyncio.sleep(0.1)
+        finally:
+            await connection.close()
+    return False
 
 
 async def _finish(manifest: Manifest, dsn: str, progress: Progress) -> None:
@@ -164,6 +183,13 @@ def _place_files(home: Path, staged: Path, names: list[str]) -> list[Path]:
             (staged / name).rename(home / name)
             placed.append(home / name)
     return placed
+
+
+def _remove_files(home: Path, placed: list[Path]) -> None:
+    for path in placed:
+        path.unlink()
+        if path.parent != home and not any(path.parent.iterdir()):
+            path.parent.rmdir()
 
 
 def _not_empty(reason: str) -> Conflict:

@@ -62,7 +62,7 @@ async def loading(programs: Path, dsn: str) -> AsyncIterator[Program]:
 @contextlib.asynccontextmanager
 async def _running(path: Path, words: list[str], dsn: str, *, fed: bool) -> AsyncIterator[Program]:
     """A password goes through the environment: everybody on the machine can see a command line."""
-    address, password = _without_password(dsn)
+    address, password = split_password(dsn)
     environment = {**os.environ, "LC_ALL": "C"} | ({} if password is None else {"PGPASSWORD": password})
     with tempfile.TemporaryFile() as said:
         process = await asyncio.create_subprocess_exec(
@@ -81,7 +81,8 @@ async def _running(path: Path, words: list[str], dsn: str, *, fed: bool) -> Asyn
                 await process.wait()
 
 
-def _without_password(dsn: str) -> tuple[str, str | None]:
+def split_password(dsn: str) -> tuple[str, str | None]:
+    """A DSN without its password, and the password, in clear, if it had one."""
     parts = urlsplit(dsn)
     options = parse_qsl(parts.query, keep_blank_values=True)
     password = dict(options).get("password") or (None if parts.password is None else unquote(parts.password))
