@@ -26,33 +26,40 @@ class KeaAccess:
         self._one_at_a_time = asyncio.Lock()
 
     async def apply(self, line: AccessLine, context: Context) -> DeviceAnswer:  # noqa: ARG002  # the port's signature
-        """Reserve the line's place for its device. Raises Invalid without a hardware address, Unavailable, Conflict."""
+        """Reserve the line's place for its device: in the place of what the device or the line had before. Raises Invalid
+        without a hardware address, Unavailable, Conflict."""
         wanted = _reservation(line)
         async with self._one_at_a_time:
             configuration, subnet = await self._read(line)
-            kept = [found for found in subnet.get("reservations", []) if found["hw-address"] != wanted["hw-address"]]
-            changed = wanted not in subnet.get("reservations", [])
+            before = subnet.get("reservations", [])
+            same = [found for found in before if _key(found) == _key(wanted)]
+            kept = [
+                found
+                for found in before
+                if found.get("hw-address") != wanted["hw-address"] and found.get("hostname") != wanted["hostname"]
+            ]
+            changed = not same or len(kept) + len(same) != len(before)
             if changed:
                 subnet["reservations"] = [*kept, wanted]
                 await self._set(line, configuration)
         return DeviceAnswer(driver=NAME, changed=changed, detail={"reservation": wanted})
 
     async def verify(self, line: AccessLine, context: Context) -> bool:  # noqa: ARG002  # the port's signature
-        """Whether the running configuration holds the reservation."""
+        """Whether the running configuration holds the reservation of this line for this device."""
         _, subnet = await self._read(line)
-        return any(found["hw-address"] == _reservation(line)["hw-address"] for found in subnet.get("reservations", []))
+        return any(_key(found) == _key(_reservation(line)) for found in subnet.get("reservations", []))
 
     async def undo(self, line: AccessLine, context: Context) -> DeviceAnswer:  # noqa: ARG002  # the port's signature
-        """Take the reservation away."""
-        mac = _reservation(line)["hw-address"]
+        """Take the line's reservation away; one that another line has for the device by now stays."""
+        name = _host_name(line)
         async with self._one_at_a_time:
             configuration, subnet = await self._read(line)
             before = subnet.get("reservations", [])
-            subnet["reservations"] = [found for found in before if found["hw-address"] != mac]
+            subnet["reservations"] = [found for found in before if found.get("hostname") != name]
             changed = len(subnet["reservations"]) != len(before)
             if changed:
                 await self._set(line, configuration)
-        return DeviceAnswer(driver=NAME, changed=changed, detail={"hardwareAddress": mac})
+        return DeviceAnswer(driver=NAME, changed=changed, detail={"hostname": name})
 
     async def _read(self, line: AccessLine) -> tuple[dict[str, Any], dict[str, Any]]:
         """The running configuration, and in it the subnet of the line."""
@@ -93,4 +100,13 @@ def _reservation(line: AccessLine) -> dict[str, Any]:
     """The reservation of the line: hardware address and host name, which carries the line's id."""
     if not line.hardware_address:
         raise Invalid("missingHardwareAddress", "The line's device has no hardware address.", path="$.hardwareAddress")
-    return {"hw-address": line.hardware_address.lower(), "hostname": f"line-{line.line_id.replace('-', '')[-12:]}"}
+    return {"hw-address": line.hardware_address.lower(), "hostname": _host_name(line)}
+
+
+def _host_name(line: AccessLine) -> str:
+    return f"line-{line.line_id.replace('-', '')[-12:]}"
+
+
+def _key(reservation: dict[str, Any]) -> tuple[str | None, str | None]:
+    """What a reservation is told by: Kea gives back more than was set. Other kinds may have no hardware address."""
+    return reservation.get("hw-address"), reservation.get("hostname")

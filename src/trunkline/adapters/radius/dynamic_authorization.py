@@ -57,8 +57,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """In words, for logs and answers."""
         if self.acknowledged:
             return "acknowledged"
+        if self.error_cause is None:
+            return "refused without a cause"
         known = {cause.value: cause.name.replace("_", " ").lower() for cause in ErrorCause}
-        return known.get(self.error_cause or 0, f"refused with cause {self.error_cause}")
+        return known.get(self.error_cause, f"refused with cause {self.error_cause}")
 
 
 class SessionName(msgspec.Struct, frozen=True, kw_only=True):
