@@ -3,6 +3,7 @@
 from trunkline.kernel.plans.actions import StepActions, StepRun
 from trunkline.kernel.plans.cancelling import cancel_plan
 from trunkline.kernel.plans.create import create_plan
+from trunkline.kernel.plans.giving_up import give_up
 from trunkline.kernel.plans.repair import complete_manual, retry_step, skip_step
 from trunkline.kernel.plans.runner import PlanRunner
 from trunkline.kernel.plans.signals import purge_signals, signal
@@ -35,6 +36,7 @@ __all__ = [
     "complete_manual",
     "create_plan",
     "get_plan",
+    "give_up",
     "manual_steps",
     "plans_of",
     "purge_signals",

@@ -11,7 +11,7 @@ import msgspec
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import UnitOfWork
-from trunkline.kernel.plans.cancelling import Ready, advance_cancelling
+from trunkline.kernel.plans.cancelling import Ready, advance_cancelling, mark_compensated
 from trunkline.kernel.plans.news import publish
 from trunkline.kernel.plans.view import PlanState, StepState
 
@@ -30,7 +30,7 @@ with plan as (
          from plan
         where s.tenant = $1 and s.plan_id = $2 and s.n = $3 and s.state in ('running', 'failed')
           and s.lease_holder is not distinct from $4::text and s.attempts = $5::int
-       returning s.n),
+       returning s.n, s.undo_of),
      released as (
        update kernel.step s set unmet = s.unmet - 1,
               state = case when s.unmet > 1 then s.state
@@ -46,7 +46,7 @@ with plan as (
         where d.tenant = $1 and d.plan_id = $2 and d.predecessor = done.n
           and s.tenant = $1 and s.plan_id = $2 and s.n = d.successor and s.state = 'waiting'
        returning s.state, s.kind)
-select plan.*, (select n from done) as n,
+select plan.*, (select n from done) as n, (select undo_of from done) as undo_of,
        (select count(*) from released where state = 'ready' and kind <> 'callout') as tasks,
        (select count(*) from released where state = 'ready' and kind = 'callout') as callouts
   from plan"""
@@ -104,6 +104,8 @@ async def end_step(
     )
     if row is None or row["n"] is None:
         raise LeaseLost
+    if row["undo_of"] is not None:
+        await mark_compensated(uow, held.plan_id, context)
     if row["state"] == PlanState.COMPLETED:
         publish(uow, "PlanCompleted", held.plan_id, row, context)
     elif row["state"] == PlanState.CANCELLING:

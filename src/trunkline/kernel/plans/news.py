@@ -1,4 +1,4 @@
-"""What plans tell: PlanCompleted, PlanCancelled, PlanStepFailed, each about the plan's subject."""
+"""What plans tell: PlanCompleted, PlanCancelled, PlanStepFailed, PlanStepResumed, each about the plan's subject."""
 
 from typing import Any
 

@@ -9,6 +9,7 @@ from trunkline.kernel.db import AuditEntry, Record, UnitOfWork
 from trunkline.kernel.errors import Conflict, NotFound
 from trunkline.kernel.plans.create import encode
 from trunkline.kernel.plans.ending import Held, end_step
+from trunkline.kernel.plans.news import publish
 from trunkline.kernel.plans.spec import StepKind
 from trunkline.kernel.plans.view import PlanState, StepState, decode, unknown_plan
 
@@ -49,14 +50,14 @@ async def retry_step(
     """Try a failed step again at once, with all its attempts, and with another input where one is given.
 
     Another input gets another idempotency key: it is another call. Raises NotFound, Conflict (stepNotOpen) when the step
-    has not failed.
+    has not failed. Events: PlanStepResumed.
     """
     step = await _locked(uow, plan_id, n, context)
     if step["state"] != StepState.FAILED:
         raise _not_open(step, "Only a failed step can be tried again.")
     text = None if input is None else encode(input, "$.input")
     await uow.execute(_RETRY, context.tenant, plan_id, n, context.now, text)
-    await uow.execute(_RESUME, context.tenant, plan_id, n)
+    await _resume(uow, plan_id, step, context)
     after = {"state": StepState.READY} if input is None else {"state": StepState.READY, "input": input}
     _audit(uow, "retry", plan_id, step, context, after)
     uow.wake()
@@ -67,13 +68,14 @@ async def skip_step(
 ) -> None:
     """Go on without a failed step, or without a wait or manual step that is due: it is discarded, its followers start.
 
-    Raises NotFound, Conflict (stepNotOpen). Events: PlanCompleted when it was the last.
+    Raises NotFound, Conflict (stepNotOpen). Events: PlanStepResumed for a failed step, PlanCompleted when it was the last.
     """
     step = await _locked(uow, plan_id, n, context)
     by_hand = step["state"] == StepState.RUNNING and step["lease_holder"] is None
     if step["state"] != StepState.FAILED and not by_hand:
         raise _not_open(step, "Only a failed step, or one that waits for an event or a person, can be skipped.")
-    await uow.execute(_RESUME, context.tenant, plan_id, n)
+    if step["state"] == StepState.FAILED:
+        await _resume(uow, plan_id, step, context)
     note = {**(decode(step["error"]) or {}), "skipped": reason, "skippedBy": context.actor}
     text = None if result is None else encode(result, "$.result")
     await _end(uow, plan_id, step, text, context, state=StepState.DISCARDED, error=msgspec.json.encode(note).decode())
@@ -95,6 +97,14 @@ async def _locked(uow: UnitOfWork, plan_id: str, n: int, context: Context) -> Re
     if plan["state"] == PlanState.CANCELLED:
         raise _not_open(step, "Its plan is cancelled.")
     return step
+
+
+async def _resume(uow: UnitOfWork, plan_id: str, step: Record, context: Context) -> None:
+    """The step is not what keeps the plan any more; without another failed one it runs again. Its row is locked."""
+    await uow.execute(_RESUME, context.tenant, plan_id, step["n"])
+    plan = await uow.fetch_row("select * from kernel.plan where tenant = $1 and id = $2", context.tenant, plan_id)
+    assert plan is not None  # its row is locked by us
+    publish(uow, "PlanStepResumed", plan_id, plan, context, step={"n": step["n"], "name": step["name"]})
 
 
 async def _end(
