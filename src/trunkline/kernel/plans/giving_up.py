@@ -1,6 +1,6 @@
 """Giving a part of a plan up while the rest goes on: what the part did is taken back, then a closing step tells so."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import AuditEntry, Record, UnitOfWork
@@ -60,7 +60,7 @@ async def give_up(
     uow.wake()
 
 
-async def _check(uow: UnitOfWork, plan: Record, steps: list[Record], part: list[int], context: Context) -> None:
+async def _check(uow: UnitOfWork, plan: Record, steps: Sequence[Record], part: list[int], context: Context) -> None:
     if plan["state"] not in (PlanState.RUNNING, PlanState.FAILED):
         raise Conflict("planEnded", f"The plan is {plan['state']}: no part of it can be given up.")
     running = next((step for step in steps if step["state"] == "running" and step["lease_holder"]), None)
