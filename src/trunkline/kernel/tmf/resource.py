@@ -1,7 +1,8 @@
 """A record resource: one declaration gives create, read, list, patch, move, delete, history, events and audit.
 
-The document is the truth; the entity is a typed view of it. What others call on a domain's records is here; HTTP is in
-`router`, SQL text in `store`, conditions in `sql_filter`.
+The document is the truth; the entity is a typed view of it. What others call on a domain's records is here, and what may
+be done is decided here; how it is written is in `recorder`, HTTP in `router`, SQL text in `store`, conditions in
+`sql_filter`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -12,25 +13,23 @@ from urllib.parse import quote
 import msgspec
 
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import AuditEntry, ReadSession, UnitOfWork, Write
-from trunkline.kernel.errors import Conflict, Invalid, MethodNotAllowed, NotFound, Precondition
-from trunkline.kernel.events.event import Event, event
+from trunkline.kernel.db import ReadSession, UnitOfWork
+from trunkline.kernel.errors import Invalid, MethodNotAllowed, Precondition
+from trunkline.kernel.events.event import Event
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.tmf.apis import api_path, get_api
-from trunkline.kernel.tmf.document import Document, decode, difference, encode, merge_patch, tokens_of
+from trunkline.kernel.tmf.document import Document, decode, difference, merge_patch
 from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.life_cycle import LifeCycle
 from trunkline.kernel.tmf.normalise import normalise
 from trunkline.kernel.tmf.page import Page, read_page
 from trunkline.kernel.tmf.query import Clause, Query
+from trunkline.kernel.tmf.recorder import Recorder, Stored
 from trunkline.kernel.tmf.reference import Reference, check_references
-from trunkline.kernel.tmf.schema import attribute_type
 from trunkline.kernel.tmf.sql_filter import Filters
-from trunkline.kernel.tmf.store import COLUMN_TYPES, HotColumn, Statements, archive_sql, statements
-from trunkline.kernel.tmf.validate import check_document, id_problem
+from trunkline.kernel.tmf.store import Statements, hot_column, sql_name, statements
+from trunkline.kernel.tmf.validate import check_document, check_lengths, id_problem
 
-HOT_LENGTH_MAX = 400
-"""Characters of a text with a column of its own: its index entry holds the id beside it and has to fit a third of a page."""
 _PLAIN_IN_PATH = "-._~:@!$'()*,;=+"  # RFC 3986, section 3.3: what a path segment holds as it is
 
 E = TypeVar("E", bound=msgspec.Struct)
@@ -74,9 +73,11 @@ class Resource(Generic[E]):
         self.domain = domain
         self.life_cycle = life_cycle
         self.state_attribute = life_cycle.attribute if life_cycle else info.state_attribute
-        self.table = _snake(info.resource)
-        self.hot = tuple(_hot_column(entity, attribute) for attribute in hot)
+        self.table = sql_name(info.resource)
+        self.hot = tuple(hot_column(entity, attribute) for attribute in hot)
         self.index = tuple(index)
+        texts = [column.attribute for column in self.hot if column.type == "text"]
+        self._indexed = (*texts, *([self.state_attribute] if self.state_attribute else []))
         self.references = tuple(references)
         self.relation = relation or f"{domain}.{self.table}"
         self.writable = writable
@@ -84,7 +85,16 @@ class Resource(Generic[E]):
         self.base_path = f"{api_path(info.api, max(get_api(info.api).generations))}/{self.name}"
         self.sql: Statements = statements(self.relation, f"{self.relation}_history", self.hot)
         self.filters = Filters(entity, self.state_attribute, self.hot, self.index)
-        self._archive = archive_sql(f"{self.relation}_history")
+        self._recorder = Recorder(
+            info,
+            self.sql,
+            domain=domain,
+            table=self.table,
+            relation=self.relation,
+            state_attribute=self.state_attribute,
+            hot=self.hot,
+            index=self.index,
+        )
         self._prepare: list[Prepare] = []
         self._after_create: list[Prepare] = []
         self._on_create: list[Announce] = []
@@ -141,12 +151,12 @@ class Resource(Generic[E]):
         else:
             row = await session.fetch_row(self.sql.as_of, context.tenant, id_, at)
         if row is None:
-            raise self._not_found(id_)
+            raise self._recorder.not_found(id_)
         return row["doc"], row["version"]
 
     async def lock(self, uow: UnitOfWork, id_: str, context: Context) -> Document:
         """The document, with its row locked until the unit of work ends. Raises NotFound."""
-        return (await self._locked(uow, id_, context))[0]
+        return (await self._recorder.locked(uow, id_, context)).document
 
     async def existing(self, session: ReadSession, ids: list[str], context: Context) -> set[str]:
         """Those of the ids that are there."""
@@ -199,8 +209,7 @@ class Resource(Generic[E]):
         document = self._storable(document)
         if self.references:
             await check_references(uow, self.references, document, context)
-        self._put(uow, self.sql.insert, document, 1, context)
-        self._tell(uow, "create", document, 1, context, ["Create"], before=None, after=document)
+        self._recorder.create(uow, document, context)
         for announce in self._on_create:
             _publish(uow, announce(document, context))
         for function in self._after_create:
@@ -238,13 +247,9 @@ class Resource(Generic[E]):
         illegal move. Events: <Name>StateChangeEvent for a move, <Name>AttributeValueChangeEvent for the rest.
         """
         self._writable("patch")
-        before, version, valid_from = await self._locked(uow, id_, context)
-        if if_match is not None and if_match != version:
-            raise Precondition(
-                "versionMoved",
-                f"{self.name} {id_} has changed since you read it.",
-                message=f"You named version {if_match}, it is at {version}. Nothing was changed; read it again.",
-            )
+        stored = await self._recorder.locked(uow, id_, context)
+        self._check_version(stored, if_match)
+        before = stored.document
         after = edit(before)
         if guard:
             guard(before, after)
@@ -253,135 +258,53 @@ class Resource(Generic[E]):
         old, new = difference(before, after)
         if not old and not new:
             return before
-        moved = self._moved(id_, before, after)
+        state = self._moved(before, after)
         if self.references and any(
             reference.path.split(".")[0].removesuffix("[*]") in new for reference in self.references
         ):
             await check_references(uow, self.references, after, context)
-        uow.write(
-            Write(
-                sql=self._archive,
-                args=(context.tenant, id_, version, valid_from, max(context.now, valid_from), encode(before).decode()),
-            )
-        )
-        self._put(uow, self.sql.update, after, version + 1, context, at=max(context.now, valid_from))
-        rest = set(old) | set(new) - {"lastUpdate"}
-        kinds = ["StateChange"] if moved else []
-        if rest - {self.state_attribute} or not moved:
-            kinds.append("AttributeValueChange")
-        self._tell(uow, "patch", after, version + 1, context, kinds, before=old, after=new)
-        if moved and self.state_attribute:
-            for announce in self._on_move.get(after[self.state_attribute], ()):
-                _publish(uow, announce(after, context))
+        self._recorder.change(uow, stored, after, context, old=old, new=new)
+        for announce in self._on_move.get(state, ()) if state else ():
+            _publish(uow, announce(after, context))
         return after
 
     async def delete(self, uow: UnitOfWork, id_: str, context: Context, *, if_match: int | None = None) -> None:
         """Remove the record; its history stays. Raises NotFound, Precondition. Event: <Name>DeleteEvent."""
         self._writable("delete")
-        before, version, valid_from = await self._locked(uow, id_, context)
-        if if_match is not None and if_match != version:
-            raise Precondition("versionMoved", f"{self.name} {id_} has changed since you read it.")
-        ended = max(context.now, valid_from)
-        uow.write(
-            Write(sql=self._archive, args=(context.tenant, id_, version, valid_from, ended, encode(before).decode()))
-        )
-        uow.write(Write(sql=self.sql.delete, args=(context.tenant, id_, version), missing=lambda: self._not_found(id_)))
-        self._tell(uow, "delete", before, version, context, ["Delete"], before=before, after=None)
+        stored = await self._recorder.locked(uow, id_, context)
+        self._check_version(stored, if_match)
+        self._recorder.delete(uow, stored, context)
 
     # inside -------------------------------------------------------------------------------------------------------
 
     def _storable(self, document: Document) -> Document:
         document = normalise(document, self.entity)
-        indexed = [column.attribute for column in self.hot if column.type == "text"]
-        for attribute in (*indexed, self.state_attribute):
-            value = document.get(attribute) if attribute else None
-            if isinstance(value, str) and len(value) > HOT_LENGTH_MAX:
-                raise Invalid("tooLong", f"{attribute} has at most {HOT_LENGTH_MAX} characters.", path=f"$.{attribute}")
+        check_lengths(document, self._indexed)
         return document
 
-    def _moved(self, id_: str, before: Document, after: Document) -> bool:
+    def _check_version(self, stored: Stored, if_match: int | None) -> None:
+        if if_match is not None and if_match != stored.version:
+            raise Precondition(
+                "versionMoved",
+                f"{self.name} {stored.document['id']} has changed since you read it.",
+                message=f"You named version {if_match}, it is at {stored.version}. Nothing was changed; read it again.",
+            )
+
+    def _moved(self, before: Document, after: Document) -> str | None:
+        """The state the record moves to, where it moves. Raises Conflict for an illegal move, Invalid for no state."""
         attribute = self.state_attribute
         if attribute is None or before.get(attribute) == after.get(attribute):
-            return False
+            return None
+        state = after.get(attribute)
         if self.life_cycle:
-            state = after.get(attribute)
             if not isinstance(state, str):
                 raise Invalid("stateMissing", "The state cannot be removed.", path=f"$.{attribute}")
-            self.life_cycle.check_move(self.name, id_, str(before.get(attribute)), state)
-        return True
-
-    async def _locked(self, uow: UnitOfWork, id_: str, context: Context) -> tuple[Document, int, datetime]:
-        row = await uow.fetch_row(self.sql.lock, context.tenant, id_)
-        if row is None:
-            raise self._not_found(id_)
-        return decode(row["doc"]), row["version"], row["updated_at"]
-
-    def _put(
-        self, uow: UnitOfWork, sql: str, document: Document, version: int, context: Context, at: datetime | None = None
-    ) -> None:
-        id_ = document["id"]
-        state = document.get(self.state_attribute) if self.state_attribute else None
-        uow.write(
-            Write(
-                sql=sql,
-                args=(
-                    context.tenant,
-                    id_,
-                    version,
-                    state,
-                    at or context.now,
-                    tokens_of(document, self.index),
-                    encode(document).decode(),
-                    *(_column_value(document.get(column.attribute), column.type) for column in self.hot),
-                ),
-                missing=lambda: Conflict("changedMeanwhile", f"{self.name} {id_} was changed by someone else."),
-                clashes={
-                    f"pk_{self.table}": lambda: Conflict(
-                        "idTaken", f"There is a {self.name} {id_} already.", path="$.id", hint="Leave out the id."
-                    )
-                },
-            )
-        )
-
-    def _tell(
-        self,
-        uow: UnitOfWork,
-        action: str,
-        document: Document,
-        version: int,
-        context: Context,
-        kinds: list[str],
-        *,
-        before: Document | None,
-        after: Document | None,
-    ) -> None:
-        for kind in kinds:
-            uow.publish(
-                event(
-                    context,
-                    f"{self.info.name}{kind}Event",
-                    source=self.domain,
-                    resource=self.name,
-                    resource_id=document["id"],
-                    version=version,
-                    payload={self.name: document},
-                )
-            )
-        uow.audit(
-            AuditEntry.of(context, action, self.name, document["id"], version=version, before=before, after=after)
-        )
+            self.life_cycle.check_move(self.name, before["id"], str(before.get(attribute)), state)
+        return state
 
     def _writable(self, operation: str) -> None:
         if not self.writable:
             raise MethodNotAllowed("readOnly", f"A {self.name} cannot be written through this call ({operation}).")
-
-    def _not_found(self, id_: str) -> NotFound:
-        return NotFound(
-            f"unknown{self.info.name}",
-            f"There is no {self.name} {id_[:80]}.",
-            path="$.id",
-            hint="Check the id, or list.",
-        )
 
 
 def _publish(uow: UnitOfWork, events: Event | Iterable[Event] | None) -> None:
@@ -389,20 +312,3 @@ def _publish(uow: UnitOfWork, events: Event | Iterable[Event] | None) -> None:
         uow.publish(events)
     elif events:
         uow.publish(*events)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-
-
-def _hot_column(entity: type[msgspec.Struct], attribute: str) -> HotColumn:
-    known = attribute_type(entity, attribute)
-    if known is None or known.kind not in COLUMN_TYPES:
-        raise ValueError(f"{entity.__name__}.{attribute} cannot have a column of its own")
-    return HotColumn(attribute, _snake(attribute), COLUMN_TYPES[known.kind])
-
-
-def _column_value(value: Any, column_type: str) -> Any:
-    if value is None or column_type in ("text", "boolean", "numeric", "bigint"):
-        return value
-    return datetime.fromisoformat(value) if column_type == "timestamptz" else datetime.fromisoformat(value).date()

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from trunkline.kernel.tmf.schema import attribute_type
+
 COLUMN_TYPES = {
     "string": "text",
     "datetime": "timestamptz",
@@ -24,18 +26,6 @@ class HotColumn(msgspec.Struct, frozen=True):
     attribute: str
     column: str
     type: str
-
-
-class Row(msgspec.Struct, frozen=True):
-    """What is stored of one record beside its document."""
-
-    id: str
-    version: int
-    state: str | None
-    at: datetime
-    tokens: list[str]
-    hot: list[Any]
-    text: str
 
 
 class Statements(msgspec.Struct, frozen=True):
@@ -79,3 +69,23 @@ def archive_sql(history: str) -> str:
         f"insert into {history}(tenant, id, version, valid_from, valid_to, doc)"
         " values ($1, $2, $3, $4, $5, $6::jsonb) returning 1"
     )
+
+
+def hot_column(entity: type[msgspec.Struct], attribute: str) -> HotColumn:
+    """The column for an attribute of the entity. Raises ValueError where its type has none."""
+    known = attribute_type(entity, attribute)
+    if known is None or known.kind not in COLUMN_TYPES:
+        raise ValueError(f"{entity.__name__}.{attribute} cannot have a column of its own")
+    return HotColumn(attribute, sql_name(attribute), COLUMN_TYPES[known.kind])
+
+
+def column_value(value: Any, column_type: str) -> Any:
+    """A document's value as the driver wants it for the column."""
+    if value is None or column_type in ("text", "boolean", "numeric", "bigint"):
+        return value
+    return datetime.fromisoformat(value) if column_type == "timestamptz" else datetime.fromisoformat(value).date()
+
+
+def sql_name(name: str) -> str:
+    """A lower camel case name as PostgreSQL's tables and columns have it: "orderDate" → "order_date"."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

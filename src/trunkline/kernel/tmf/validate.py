@@ -1,6 +1,7 @@
 """Checking a document against its entity: every field error at once, each with its path."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.document import Document
 
 ID_LENGTH_MAX = 200
+HOT_LENGTH_MAX = 400
+"""Characters of a text with a column of its own: its index entry holds the id beside it and has to fit a third of a page."""
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
@@ -25,6 +28,14 @@ def check_document(entity: type[msgspec.Struct], document: Document, required: t
         problems += _type_problems(entity, document)
     if problems:
         raise Invalid.all_of(problems)
+
+
+def check_lengths(document: Document, attributes: Iterable[str]) -> None:
+    """Raise Invalid where an attribute with a column of its own is longer than its index can hold."""
+    for attribute in attributes:
+        value = document.get(attribute)
+        if isinstance(value, str) and len(value) > HOT_LENGTH_MAX:
+            raise Invalid("tooLong", f"{attribute} has at most {HOT_LENGTH_MAX} characters.", path=f"$.{attribute}")
 
 
 def id_problem(id_: Any) -> Invalid | None:

@@ -1,0 +1,152 @@
+"""Writes one version of a record: its row, the version before it, its events and its audit entry.
+
+What may be written is decided in `resource`; nothing is checked here but what the database alone can know.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import AuditEntry, UnitOfWork, Write
+from trunkline.kernel.errors import Conflict, NotFound
+from trunkline.kernel.events.event import event
+from trunkline.kernel.tmf.document import Document, decode, encode, tokens_of
+from trunkline.kernel.tmf.entity import EntityInfo
+from trunkline.kernel.tmf.store import HotColumn, Statements, archive_sql, column_value
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A record as it is in its locked row. `valid_from` is when this version came to be."""
+
+    document: Document
+    version: int
+    valid_from: datetime
+
+    def ends_at(self, context: Context) -> datetime:
+        """When the version ends: now, and never before it began (clocks of two processes may differ)."""
+        return max(context.now, self.valid_from)
+
+
+class Recorder:
+    """Stores the versions of one resource's records."""
+
+    def __init__(
+        self,
+        info: EntityInfo,
+        sql: Statements,
+        *,
+        domain: str,
+        table: str,
+        relation: str,
+        state_attribute: str | None,
+        hot: tuple[HotColumn, ...],
+        index: tuple[str, ...],
+    ) -> None:
+        self._info = info
+        self._sql = sql
+        self._archive = archive_sql(f"{relation}_history")
+        self._domain = domain
+        self._key = f"pk_{table}"
+        self._state_attribute = state_attribute
+        self._hot = hot
+        self._index = index
+
+    async def locked(self, uow: UnitOfWork, id_: str, context: Context) -> Stored:
+        """The record, with its row locked until the unit of work ends. Raises NotFound."""
+        row = await uow.fetch_row(self._sql.lock, context.tenant, id_)
+        if row is None:
+            raise self.not_found(id_)
+        return Stored(decode(row["doc"]), row["version"], row["updated_at"])
+
+    def create(self, uow: UnitOfWork, document: Document, context: Context) -> None:
+        """Write the first version."""
+        self._put(uow, self._sql.insert, document, 1, context.now, context)
+        self._tell(uow, "create", document, 1, context, ["Create"], before=None, after=document)
+
+    def change(
+        self, uow: UnitOfWork, stored: Stored, after: Document, context: Context, *, old: Document, new: Document
+    ) -> None:
+        """Write the next version and keep the one before; `old` and `new` hold the attributes that differ."""
+        version, state = stored.version + 1, self._state_attribute
+        self._keep(uow, stored, context)
+        self._put(uow, self._sql.update, after, version, stored.ends_at(context), context)
+        moved = state is not None and stored.document.get(state) != after.get(state)
+        kinds = ["StateChange"] if moved else []
+        rest = set(old) | set(new) - {"lastUpdate"}
+        if rest - {state} or not moved:
+            kinds.append("AttributeValueChange")
+        self._tell(uow, "patch", after, version, context, kinds, before=old, after=new)
+
+    def delete(self, uow: UnitOfWork, stored: Stored, context: Context) -> None:
+        """Remove the row; the version stays in the history."""
+        document, version = stored.document, stored.version
+        id_ = document["id"]
+        self._keep(uow, stored, context)
+        uow.write(Write(sql=self._sql.delete, args=(context.tenant, id_, version), missing=lambda: self.not_found(id_)))
+        self._tell(uow, "delete", document, version, context, ["Delete"], before=document, after=None)
+
+    def not_found(self, id_: str) -> NotFound:
+        """The error for an id that is not there."""
+        return NotFound(
+            f"unknown{self._info.name}",
+            f"There is no {self._info.resource} {id_[:80]}.",
+            path="$.id",
+            hint="Check the id, or list.",
+        )
+
+    def _keep(self, uow: UnitOfWork, stored: Stored, context: Context) -> None:
+        text = encode(stored.document).decode()
+        args = (context.tenant, stored.document["id"], stored.version, stored.valid_from, stored.ends_at(context), text)
+        uow.write(Write(sql=self._archive, args=args))
+
+    def _put(self, uow: UnitOfWork, sql: str, document: Document, version: int, at: datetime, context: Context) -> None:
+        name, id_ = self._info.resource, document["id"]
+        uow.write(
+            Write(
+                sql=sql,
+                args=(
+                    context.tenant,
+                    id_,
+                    version,
+                    document.get(self._state_attribute) if self._state_attribute else None,
+                    at,
+                    tokens_of(document, self._index),
+                    encode(document).decode(),
+                    *(column_value(document.get(column.attribute), column.type) for column in self._hot),
+                ),
+                missing=lambda: Conflict("changedMeanwhile", f"{name} {id_} was changed by someone else."),
+                clashes={
+                    self._key: lambda: Conflict(
+                        "idTaken", f"There is a {name} {id_} already.", path="$.id", hint="Leave out the id."
+                    )
+                },
+            )
+        )
+
+    def _tell(
+        self,
+        uow: UnitOfWork,
+        action: str,
+        document: Document,
+        version: int,
+        context: Context,
+        kinds: list[str],
+        *,
+        before: Document | None,
+        after: Document | None,
+    ) -> None:
+        name, id_ = self._info.resource, document["id"]
+        for kind in kinds:
+            uow.publish(
+                event(
+                    context,
+                    f"{self._info.name}{kind}Event",
+                    source=self._domain,
+                    resource=name,
+                    resource_id=id_,
+                    version=version,
+                    payload={name: document},
+                )
+            )
+        uow.audit(AuditEntry.of(context, action, name, id_, version=version, before=before, after=after))
