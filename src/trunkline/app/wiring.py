@@ -49,6 +49,7 @@ from trunkline.oss.resource_pool import resources as resource_pool
 from trunkline.oss.service_catalog import resources as service_catalog
 from trunkline.oss.service_inventory import resources as service_inventory
 from trunkline.oss.service_order import api as service_order_api
+from trunkline.oss.service_order import facade as service_order_facade
 from trunkline.oss.service_order import resources as service_order
 from trunkline.oss.service_order import steps as service_order_steps
 from trunkline.oss.service_order import subscribers as service_order_subscribers
@@ -74,7 +75,7 @@ RECORDS: tuple[ModuleType, ...] = (
     resource_inventory,
     resource_pool,
 )
-HOOKS: tuple[ModuleType, ...] = (product_ordering_facade, service_qualification_facade)
+HOOKS: tuple[ModuleType, ...] = (product_ordering_facade, service_order_facade, service_qualification_facade)
 """Modules whose import attaches behaviour to a resource (`after_create`, `prepare`); named, so that none is forgotten."""
 SUBSCRIBERS: tuple[ModuleType, ...] = (order_to_activate, service_order_subscribers)
 

@@ -1,5 +1,6 @@
 """Pure rules of product orders: what an order must say, prices as sold, states of items."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,8 @@ from trunkline.kernel.errors import Invalid, Unprocessable
 from trunkline.kernel.tmf import Document
 
 ITEMS_MAX = 100
+MESSAGES_MAX = 20
+ENDED = frozenset({"completed", "cancelled", "failed", "rejected", "partial"})
 
 
 def item_problems(order: Document) -> list[Invalid]:
@@ -45,7 +48,8 @@ def item_problems(order: Document) -> list[Invalid]:
 
 def price_as_sold(price: Document) -> Document:
     """The ProductOfferingPrice (TMF620) as it stands on an order item and on the product (TMF622/637): amounts, tax rate,
-    unit and the price's id and version, so that a later change in the catalog does not touch what was sold."""
+    unit, whether it is charged in advance or in arrears, and the price's id and version, so that a later change in the
+    catalog does not touch what was sold."""
     reference: Document = {"@type": "ProductOfferingPriceRef", "id": price["id"], "name": price.get("name", "")}
     if "version" in price:
         reference["version"] = price["version"]
@@ -62,6 +66,8 @@ def price_as_sold(price: Document) -> Document:
     if "recurringChargePeriodType" in price:
         length = price.get("recurringChargePeriodLength", 1)
         sold["recurringChargePeriod"] = f"{length} {price['recurringChargePeriodType']}"
+    if "chargeTiming" in price:
+        sold["chargeTiming"] = price["chargeTiming"]
     if "unitOfMeasure" in price:
         unit = price["unitOfMeasure"]
         sold["unitOfMeasure"] = f"{unit.get('amount', 1)} {unit['units']}"
@@ -90,8 +96,31 @@ def total_price(order: Document) -> list[Document]:
 
 
 def with_item_states(order: Document, state: str) -> list[Document]:
-    """The order's items, all in one state."""
-    return [{**item, "state": state} for item in order["productOrderItem"]]
+    """The order's items, those that have not ended in this state."""
+    return [item if item.get("state") in ENDED else {**item, "state": state} for item in order["productOrderItem"]]
+
+
+def with_states(order: Document, states: Mapping[str, str]) -> list[Document]:
+    """The order's items with the states of those named, unless they have ended; one that changes nothing (`noChange`) is
+    completed when all that change something have ended."""
+    items = [
+        item if item["state"] in ENDED else {**item, "state": states.get(item["id"], item["state"])}
+        for item in order["productOrderItem"]
+    ]
+    if all(item["state"] in ENDED for item in items if item["action"] != "noChange"):
+        items = [{**item, "state": "completed"} if item["action"] == "noChange" else item for item in items]
+    return items
+
+
+def order_state(items: Sequence[Document]) -> str:
+    """What an order that is under way comes to by its items (TMF622): `held` as soon as one waits for a person,
+    `inProgress` while one is not at its end; then the state that all share, or `partial` when they ended differently."""
+    changing = {item["state"] for item in items if item["action"] != "noChange"} or {"completed"}
+    if "held" in changing:
+        return "held"
+    if not changing <= ENDED:
+        return "inProgress"
+    return str(changing.pop()) if len(changing) == 1 else "partial"
 
 
 def product_of(order: Document, item: Document, context_now: str) -> Document:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 PLAN_KIND = "serviceOrder"
+ACTIVATED = "ServiceOrderActivated"
 
 
 class ResourceNeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,7 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
 
     kind        task, callout, manual, wait or milestone (see kernel.plans)
     depends_on  names of steps of the same order item
+    on_failure  what becomes of the item when the step has failed for good: "hold" it for an operator, or "undo" it
     """
 
     name: str
@@ -46,6 +48,7 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     depends_on: tuple[str, ...] = ()
     undo: str | None = None
+    on_failure: str = "hold"
     input: dict[str, Any] = {}
 
 

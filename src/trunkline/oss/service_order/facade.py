@@ -1,16 +1,15 @@
-"""Commands on service orders: submit (decompose, design, plan), cancel, and what the network reports back."""
+"""Commands on service orders: submit (decompose, design, plan), cancel, give up, and what the network reports back."""
 
 from datetime import timedelta
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, UnitOfWork
-from trunkline.kernel.errors import Conflict, Invalid, NotFound
+from trunkline.kernel.errors import Invalid, NotFound
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.plans import (
     PlanSpec,
     StepKind,
     StepSpec,
-    cancel_plan,
     complete_manual,
     create_plan,
     get_plan,
@@ -21,14 +20,28 @@ from trunkline.kernel.tmf.normalise import instant_text
 from trunkline.oss.resource_catalog.resources import resource_specifications
 from trunkline.oss.service_catalog.resources import service_specifications
 from trunkline.oss.service_inventory.resources import services
+from trunkline.oss.service_order.cancelling import cancel, compensated, plan_of
 from trunkline.oss.service_order.contracts import PLAN_KIND, Decomposition, PlannedStep, ServiceNode
+from trunkline.oss.service_order.following import follow_plan, give_up_item
 from trunkline.oss.service_order.model.decomposition import decompose, realizing
 from trunkline.oss.service_order.model.line import user_name_of
 from trunkline.oss.service_order.model.task import task_problems
 from trunkline.oss.service_order.resources import service_orders
 
-ENDED = frozenset({"completed", "cancelled", "failed", "rejected", "partial"})
 SPECIFICATIONS_MAX = 200
+
+__all__ = [
+    "cancel",
+    "compensated",
+    "complete_task",
+    "find_by_external_id",
+    "follow_plan",
+    "give_up_item",
+    "services_of",
+    "session_key",
+    "session_seen",
+    "submit",
+]
 
 
 async def submit(uow: UnitOfWork, document: Document, context: Context) -> Document:
@@ -76,35 +89,6 @@ async def find_by_external_id(session: ReadSession, external_id: str, context: C
     return found[0] if found else None
 
 
-async def cancel(uow: UnitOfWork, order_id: str, reason: str, context: Context) -> Document:
-    """Stop the order and take back what was done, in reverse. Ends in `cancelled` when the plan has compensated.
-
-    Repeatable. Raises Conflict for a completed order.
-    """
-    order = await service_orders.lock(uow, order_id, context)
-    if order["state"] in ("cancelled", "pendingCancellation"):
-        return order
-    if order["state"] in ENDED:
-        raise Conflict("orderEnded", f"Service order {order_id} is {order['state']}; it cannot be cancelled.")
-    moved = await service_orders.move(uow, order_id, "pendingCancellation", context, cancellationReason=reason)
-    await cancel_plan(uow, order["plan"]["id"], context)
-    return moved
-
-
-async def compensated(uow: UnitOfWork, order_id: str, context: Context) -> None:
-    """The plan has taken everything back: services are terminated, the order is cancelled. Repeatable."""
-    order = await service_orders.lock(uow, order_id, context)
-    if order["state"] in ENDED:
-        return
-    for service in await services.select(uow, context, {"serviceOrderItem.serviceOrderId": order_id}, limit=1000):
-        if service["state"] != "terminated":
-            await services.move(uow, service["id"], "terminated", context, endDate=instant_text(context.now))
-    items = [{**item, "state": "cancelled"} for item in order["serviceOrderItem"]]
-    await service_orders.move(
-        uow, order_id, "cancelled", context, serviceOrderItem=items, cancellationDate=instant_text(context.now)
-    )
-
-
 async def complete_task(uow: UnitOfWork, order_id: str, name: str, result: Document, context: Context) -> None:
     """A person reports a manual step of the order done: what the step requires must be there and in range.
 
@@ -113,7 +97,7 @@ async def complete_task(uow: UnitOfWork, order_id: str, name: str, result: Docum
     Raises NotFound, Invalid with every missing or unfit value, Conflict when the step is not waiting for a person.
     """
     order = await service_orders.get(uow, order_id, context)
-    plan = await get_plan(uow, order["plan"]["id"], context)
+    plan = await get_plan(uow, plan_of(order), context)
     step = next((step for step in plan.steps if step.name == name and step.kind == StepKind.MANUAL), None)
     if step is None:
         manual = [step.name for step in plan.steps if step.kind == StepKind.MANUAL]
@@ -206,6 +190,7 @@ def _plan_steps(order_id: str, decomposition: Decomposition, ids: dict[str, str]
             root.item_id,
             {
                 **step.input,
+                "onFailure": step.on_failure,
                 "orderId": order_id,
                 "itemId": root.item_id,
                 "rootServiceId": ids[root.key],

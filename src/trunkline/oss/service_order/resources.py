@@ -31,5 +31,12 @@ cancel_service_orders = Resource(
     CancelServiceOrder,
     CANCEL_SERVICE_ORDER,
     domain="service_order",
+    life_cycle=LifeCycle(
+        initial="accepted",
+        moves={
+            "accepted": {"inProgress", "done", "terminatedWithError"},
+            "inProgress": {"done", "terminatedWithError"},
+        },
+    ),
     references=(Reference("serviceOrder", to=(service_orders,)),),
 )

@@ -1,8 +1,8 @@
 """What the steps of a service order do. Which of them an order has, the service catalog says (`provisioning`).
 
 Actions: reserve_resources / release_resources, activate_access / deactivate_access (callouts to the network),
-activate_session / deactivate_session (AAA), activate (all becomes active at one instant). `install` (manual) and
-`verify_session` (wait) have no code: a person and the network answer them.
+activate_session / deactivate_session (AAA), activate (all becomes active at one instant), fail_item (closes an item that
+was taken back). `install` (manual) and `verify_session` (wait) have no code: a person and the network answer them.
 """
 
 import secrets
@@ -12,7 +12,6 @@ from datetime import timedelta
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, ReadSession, UnitOfWork
 from trunkline.kernel.errors import Conflict, NotFound
-from trunkline.kernel.events.event import event
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.plans import StepActions, StepRun
 from trunkline.kernel.tmf import Document
@@ -27,14 +26,13 @@ from trunkline.oss.resource_pool import facade as pools
 from trunkline.oss.service_catalog.resources import service_specifications
 from trunkline.oss.service_inventory.facade import characteristic, realizing_services
 from trunkline.oss.service_inventory.resources import services
+from trunkline.oss.service_order.activating import activate, results_of
 from trunkline.oss.service_order.contracts import ResourceNeed
+from trunkline.oss.service_order.following import FAIL_ITEM, fail_item
 from trunkline.oss.service_order.model.decomposition import need_of
 from trunkline.oss.service_order.model.line import access_line, line_facts, user_name_of
-from trunkline.oss.service_order.resources import service_orders
 
-ACTIVATED = "ServiceOrderActivated"
 RESERVED_FOR = timedelta(days=60)
-REPORTED = ("serialNumber", "hardwareAddress", "opticalPower")
 
 
 def register(actions: StepActions, database: Database, drivers: Mapping[str, AccessDriver]) -> None:
@@ -44,6 +42,7 @@ def register(actions: StepActions, database: Database, drivers: Mapping[str, Acc
     actions.task("activate_session")(activate_session)
     actions.task("deactivate_session")(deactivate_session)
     actions.task("activate")(activate)
+    actions.task(FAIL_ITEM)(fail_item)
     network = Network(database, drivers)
     actions.callout("activate_access")(network.activate_access)
     actions.callout("deactivate_access")(network.deactivate_access)
@@ -107,58 +106,6 @@ async def deactivate_session(uow: UnitOfWork, step: StepRun, context: Context) -
     await aaa.remove_subscriber(uow, user_name_of(step.input["serviceId"]), context)
 
 
-async def activate(uow: UnitOfWork, step: StepRun, context: Context) -> Document:
-    """The line works: services and resources become active at one instant, and the order is completed with it."""
-    order = await service_orders.lock(uow, step.input["orderId"], context)
-    root = await services.get(uow, step.input["rootServiceId"], context)
-    since = instant_text(context.now)
-    for service in [root, *await realizing_services(uow, root, context)]:
-        await services.move(
-            uow, service["id"], "active", context, startDate=since, hasStarted=True, isServiceEnabled=True
-        )
-        for reference in service.get("supportingResource", ()):
-            resource = await resources.get(uow, reference["id"], context)
-            if "pool" in resource:
-                await pools.allocate(uow, resource["pool"]["id"], resource["id"], context)
-            await resources.move(
-                uow,
-                resource["id"],
-                "allocated",
-                context,
-                startOperatingDate=since,
-                usageState="active",
-                operationalState="enabled",
-                **_reported(resource, step),
-            )
-    items = [
-        {**item, "state": "completed", "service": {**item["service"], "state": "active", "startDate": since}}
-        if item["id"] == step.input["itemId"]
-        else item
-        for item in order["serviceOrderItem"]
-    ]
-    done = all(item["state"] == "completed" for item in items)
-    if done:
-        await service_orders.move(uow, order["id"], "completed", context, serviceOrderItem=items, completionDate=since)
-        uow.publish(
-            event(
-                context,
-                ACTIVATED,
-                source="service_order",
-                resource="serviceOrder",
-                resource_id=order["id"],
-                payload={
-                    "externalIdentifier": order.get("externalIdentifier", []),
-                    "activatedAt": since,
-                    "services": {item["id"]: item["service"]["id"] for item in items},
-                    "userNames": _user_names(step),
-                },
-            )
-        )
-    else:
-        await service_orders.patch(uow, order["id"], {"serviceOrderItem": items}, context)
-    return {"activatedAt": since}
-
-
 class Network:
     """The steps that call devices: outside any transaction, at least once, with drivers whose calls may be repeated."""
 
@@ -194,7 +141,7 @@ class Network:
         driver = self._drivers.get(name)
         if driver is None:
             raise NotFound("noDriver", f"No driver {name!r} for {node.get('name')}.", allowed=sorted(self._drivers))
-        return access_line(step.input["serviceId"], node, facts, _results(step)), driver
+        return access_line(step.input["serviceId"], node, facts, results_of(step)), driver
 
 
 async def _needs(uow: UnitOfWork, service: Document, context: Context) -> list[ResourceNeed]:
@@ -251,24 +198,3 @@ async def _with_resources(
         ]
         found.append((service, held))
     return found
-
-
-def _results(step: StepRun) -> Document:
-    """What earlier steps found out, merged."""
-    return {key: value for result in step.results.values() if isinstance(result, dict) for key, value in result.items()}
-
-
-def _reported(resource: Document, step: StepRun) -> Document:
-    """What the technician reported of a physical resource."""
-    if resource.get("@type") != "PhysicalResource":
-        return {}
-    results = _results(step)
-    return {
-        "resourceCharacteristic": [
-            {"@type": "Characteristic", "name": name, "value": results[name]} for name in REPORTED if name in results
-        ]
-    }
-
-
-def _user_names(step: StepRun) -> list[str]:
-    return [result["userName"] for result in step.results.values() if isinstance(result, dict) and "userName" in result]

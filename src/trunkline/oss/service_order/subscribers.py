@@ -1,4 +1,4 @@
-"""What service orders hear: their plans end."""
+"""What service orders hear: how their plans fare."""
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import UnitOfWork
@@ -12,3 +12,10 @@ async def plan_cancelled(event: Event, uow: UnitOfWork, context: Context) -> Non
     """All that was done is taken back: the order is cancelled."""
     if event.payload.get("kind") == PLAN_KIND:
         await facade.compensated(uow, event.resource_id, context)
+
+
+@on("PlanStepFailed", "PlanStepResumed")
+async def step_failed_or_resumed(event: Event, uow: UnitOfWork, context: Context) -> None:
+    """A step has failed for good, or an operator has it tried again or skipped: the order follows."""
+    if event.payload.get("kind") == PLAN_KIND:
+        await facade.follow_plan(uow, event.resource_id, context)

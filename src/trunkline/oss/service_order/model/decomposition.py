@@ -10,6 +10,7 @@ from trunkline.kernel.errors import Unprocessable
 from trunkline.kernel.tmf import Document
 from trunkline.oss.service_catalog.resources import CFS, REALIZED_BY
 from trunkline.oss.service_order.contracts import Decomposition, PlannedStep, ResourceNeed, ServiceNode
+from trunkline.oss.service_order.model.failure import HOLD, UNDO
 
 DEPTH_MAX = 6
 
@@ -97,10 +98,18 @@ def _steps(specification: Document, node: ServiceNode) -> list[PlannedStep]:
             node=node.key,
             depends_on=tuple(step.get("dependsOn", ())),
             undo=step.get("undo"),
+            on_failure=_on_failure(step),
             input=step.get("input", {}),
         )
         for step in specification.get("provisioning", ())
     ]
+
+
+def _on_failure(step: Document) -> str:
+    said: str = step.get("onFailure", HOLD)
+    if said not in (HOLD, UNDO):
+        raise _cannot(f"Step {step['name']} says onFailure {said!r}; it can be {HOLD!r} or {UNDO!r}.")
+    return said
 
 
 def _in_dependency_order(steps: list[PlannedStep]) -> tuple[PlannedStep, ...]:
