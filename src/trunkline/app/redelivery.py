@@ -5,78 +5,117 @@ import time
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, ReadSession
+from trunkline.kernel.db.fingerprint import Fingerprint, fingerprint, tables
+from trunkline.kernel.errors import Conflict
 from trunkline.kernel.finding import Finding
 
-PATIENCE_S = 30
+PATIENCE_S = 30.0
+SETTLED_S = 1.0
+TRIES = 3
 RULE = "re-delivering any event changes nothing"
 
-_TABLES = """
-select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'public', 'kernel')
-   and exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant')
- order by 1"""
+_NEWEST = "select id, seq from kernel.event_log where tenant = $1 order by seq desc limit $2"
 
 _AGAIN = """
-with newest as (select tenant, id, resource, resource_id, seq from kernel.event_log
-                 where tenant = $1 order by seq desc limit $2)
 insert into kernel.delivery(tenant, consumer, resource, resource_id, seq, next_at)
 select i.tenant, i.consumer, e.resource, e.resource_id, e.seq, now()
-  from newest e join kernel.inbox i on i.tenant = e.tenant and i.event_id = e.id
+  from kernel.event_log e join kernel.inbox i on i.tenant = e.tenant and i.event_id = e.id
+ where e.tenant = $1 and e.seq = any($2::bigint[])
 on conflict do nothing"""
 
+_WAITING = """
+select count(*) from kernel.delivery d
+  join kernel.event_log e on e.tenant = d.tenant and e.seq = d.seq
+  join kernel.inbox i on i.tenant = d.tenant and i.event_id = e.id and i.consumer = d.consumer
+ where d.tenant = $1 and d.seq = any($2::bigint[]) and d.parked_at is null"""
 
-async def redelivery_findings(database: Database, count: int, context: Context) -> list[Finding]:
-    """Deliver the newest `count` events to all who have consumed them; tables that changed by it, and deliveries that
-    no worker took."""
+_TOLD_SINCE = """
+select id, type, resource, resource_id, causation_id from (
+  select id, type, resource, resource_id, causation_id from kernel.event_log where tenant = $1 and seq > $2
+  union all
+  select id, type, resource, resource_id, causation_id from kernel.outbox where tenant = $1) e
+ limit 100"""
+
+
+async def redelivery_findings(
+    database: Database, count: int, context: Context, *, patience_s: float = PATIENCE_S
+) -> list[Finding]:
+    """Deliver the newest `count` events to all who have consumed them; what they caused anew, tables that changed by it,
+    and deliveries that no worker took within `patience_s` seconds.
+
+    Raises Conflict when the installation is in use, three times over: what others do meanwhile would be taken for it.
+    """
+    for _ in range(TRIES):
+        found = await _once(database, count, context, patience_s)
+        if found is not None:
+            return found
+    raise Conflict(
+        "installationInUse",
+        "Others change the installation while events are delivered again.",
+        message="Whether redelivery is harmless can only be seen while nothing else happens. Stop the traffic (in a demo: "
+        "TRUNKLINE_DEMO_LIFE=off) and check again.",
+    )
+
+
+async def _once(database: Database, count: int, context: Context, patience_s: float) -> list[Finding] | None:
+    """What was found, or None when something else happened in between."""
     async with database.read() as session:
+        newest = await session.fetch(_NEWEST, context.tenant, count)
+        ids, numbers = {row["id"] for row in newest}, [row["seq"] for row in newest]
+        if not newest:
+            return []
+        if await session.fetch_value("select exists (select 1 from kernel.outbox where tenant = $1)", context.tenant):
+            await asyncio.sleep(SETTLED_S)
+            return None
         before = await _fingerprints(session, context)
     async with database.unit_of_work() as uow:
-        delivered = await uow.execute(_AGAIN, context.tenant, count)
+        delivered = await uow.execute(_AGAIN, context.tenant, numbers)
     database.wake()
-    waiting = await _drained(database, context)
+    waiting = await _drained(database, numbers, context, patience_s)
     async with database.read() as session:
         after = await _fingerprints(session, context)
+        told = await session.fetch(_TOLD_SINCE, context.tenant, max(numbers))
+    if any(row["causation_id"] not in ids for row in told):
+        return None
+    if after != before:
+        await asyncio.sleep(SETTLED_S)
+        async with database.read() as session:
+            if await _fingerprints(session, context) != after:
+                return None
     found = [
-        Finding(invariant=13, rule=RULE, subject=f"table {table}", expected=before[table], found=after[table])
+        _finding(
+            f"{row['resource']} {row['resource_id']}", "no event", f"{row['type']} caused by {row['causation_id']}"
+        )
+        for row in told
+    ]
+    found += [
+        _finding(f"table {table}", str(before[table]), str(after[table]))
         for table in before
         if before[table] != after[table]
     ]
     if waiting:
         found.append(
-            Finding(
-                invariant=13,
-                rule=RULE,
-                subject=f"{delivered} deliveries",
-                expected=f"taken within {PATIENCE_S} s",
-                found=f"{waiting} wait: does a worker run?",
-            )
+            _finding(f"{delivered} deliveries", f"taken within {patience_s:g} s", f"{waiting} wait: does a worker run?")
         )
     return found
 
 
-async def _drained(database: Database, context: Context) -> int:
-    """How many deliveries are left when all are taken, or when patience ends."""
-    deadline = time.monotonic() + PATIENCE_S
+async def _drained(database: Database, numbers: list[int], context: Context, patience_s: float) -> int:
+    """How many of these deliveries are left when all are taken, or when patience ends."""
+    deadline = time.monotonic() + patience_s
     while True:
         async with database.read() as session:
-            left: int = await session.fetch_value(
-                "select count(*) from kernel.delivery where tenant = $1 and parked_at is null", context.tenant
-            )
+            left: int = await session.fetch_value(_WAITING, context.tenant, numbers)
         if not left or time.monotonic() > deadline:
             return left
         await asyncio.sleep(0.1)
 
 
-async def _fingerprints(session: ReadSession, context: Context) -> dict[str, str]:
-    """Table → number of the tenant's rows and a hash of their content, whatever their order."""
-    found = {}
-    for row in await session.fetch(_TABLES):
-        table = row[0]
-        counted = await session.fetch_row(
-            f"""select count(*) as n, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text as content
-                  from {table} t where tenant = $1""",
-            context.tenant,
-        )
-        assert counted is not None  # an aggregate has a row
-        found[table] = f"{counted['n']} rows, {counted['content']}"
-    return found
+async def _fingerprints(session: ReadSession, context: Context) -> dict[str, Fingerprint]:
+    """The tenant's part of each table outside of the kernel, which holds queues and trails."""
+    names = [name for name in await tables(session, of_tenants=True) if not name.startswith(("kernel.", "public."))]
+    return {name: await fingerprint(session, name, context.tenant) for name in names}
+
+
+def _finding(subject: str, expected: str, found: str) -> Finding:
+    return Finding(invariant=13, rule=RULE, subject=subject, expected=expected, found=found)

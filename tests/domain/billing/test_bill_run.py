@@ -1,7 +1,7 @@
 """Bill runs on real rows: S1's figures, once and only once, killed and taken up again."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,9 @@ from trunkline.bss.billing.contracts import AccountOutcome, BillRunView, Outcome
 from trunkline.bss.billing.facade import (
     BillAccount,
     bill_account,
+    billing_findings,
     explain_bill,
     get_run,
-    imbalances,
     issued,
     render,
     run_bills,
@@ -53,10 +53,11 @@ async def nets(scene: Scene, account_id: str) -> list[list[tuple[str, str]]]:
 
 async def sound(scene: Scene) -> None:
     async with scene.database.read() as session:
-        assert await imbalances(session, scene.context) == []
+        assert await billing_findings(session, scene.context) == []
 
 
 async def change_cycle(scene: Scene, **changed: Any) -> None:
+    scene.now += timedelta(seconds=1)  # later than the bills that were made by the old terms
     async with scene.database.unit_of_work() as uow:
         await billing_cycle_specifications.patch(uow, "monthly-1", changed, scene.context)
 

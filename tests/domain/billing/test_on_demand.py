@@ -6,7 +6,7 @@ import pytest
 
 from tests.domain.billing.scene import INSTALL, MONTHLY, Scene, at
 from trunkline.bss.billing.contracts import RunBills
-from trunkline.bss.billing.facade import imbalances, run_bills
+from trunkline.bss.billing.facade import billing_findings, run_bills
 from trunkline.bss.billing.resources import customer_bills, customer_bills_on_demand
 from trunkline.kernel.errors import Unprocessable
 from trunkline.kernel.ids import new_id
@@ -37,7 +37,7 @@ async def test_a_hot_bill_and_the_regular_one_share_the_days(scene: Scene) -> No
     await run_bills(scene.database, new_id(), RunBills(cut_off_date=date(2026, 7, 1)), scene.context)
     async with scene.database.read() as session:
         hot, regular = await customer_bills.select(session, scene.context, {"billingAccount.id": account_id})
-        assert await imbalances(session, scene.context) == []
+        assert await billing_findings(session, scene.context) == []
     assert hot["id"] == task["customerBill"]["id"]
     assert [
         (bill["runType"], bill["category"], str(bill["taxExcludedAmount"]["value"])) for bill in (hot, regular)

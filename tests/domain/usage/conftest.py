@@ -84,9 +84,9 @@ class Operator:
         async with self.database.read() as session:
             return [dict(row) for row in await session.fetch(sql, *args)]
 
-    async def imbalances(self) -> list[Any]:
+    async def findings(self) -> list[Any]:
         async with self.database.read() as session:
-            return await facade.conservation(session, "t1")
+            return await facade.usage_findings(session, self.context)
 
     async def totals(self, account_id: str = "acc-1", until: datetime = NOON + timedelta(days=365)) -> list[Any]:
         async with self.database.read() as session:

@@ -66,7 +66,7 @@ async def test_what_comes_after_its_period_was_billed_is_in_the_next_bill_once(o
     assert await operator.totals() == []
     lines = await operator.rows("select bill_id, line_id, quantity from usage.usage order by occurred_at")
     assert [tuple(line.values()) for line in lines] == [("june", "june-line", GB), ("july", "july-line", 2 * GB)]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_usage_that_arrives_while_the_bill_is_made_refuses_it(operator: Operator) -> None:
@@ -166,7 +166,7 @@ async def test_a_seeded_difference_is_found_and_named(operator: Operator, sql: s
         Outcome.RATED,
         Outcome.RATED,
     ]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
     async with operator.database.unit_of_work() as uow:
         assert await uow.execute(sql) > 0
-    assert check in {imbalance.check for imbalance in await operator.imbalances()}
+    assert check in {finding.rule for finding in await operator.findings()}

@@ -52,7 +52,7 @@ async def test_calls_of_a_csv_file_are_rated_by_the_second(operator: Operator) -
     assert again.counts == Counts(known=5)
     assert again.batch_id == report.batch_id
     assert await operator.totals(until=FOREVER) == [total]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_every_sample_is_read_to_its_last_line(
     report = await feed(operator, SAMPLES / name, mapping)
     assert report.counts == counts
     assert report.counts.records_in == len((SAMPLES / name).read_text().splitlines())
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_the_laboratorys_detail_file_to_the_octet(operator: Operator) -> None:
@@ -91,7 +91,7 @@ async def test_the_laboratorys_detail_file_to_the_octet(operator: Operator) -> N
     [total] = await operator.totals(until=FOREVER)
     assert total.quantity == sum(highest.values())
     assert (await feed(operator, RECORDED, "detail")).counts.records_in == 0
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_a_bad_line_is_kept_and_read_again_once_the_mapping_is_mended(operator: Operator, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_a_bad_line_is_kept_and_read_again_once_the_mapping_is_mended(oper
     assert [tuple(row.values()) for row in rows] == [("rated", "invalid-time"), ("rejected", None)]
     assert [t.quantity for t in await operator.totals(until=FOREVER)] == [50]
     assert (await feed(operator, file, "voice-csv", tmp_path)).counts.rated == 0
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_a_rejected_line_that_had_come_whole_elsewhere_counts_as_a_repetition(
@@ -148,7 +148,7 @@ async def test_a_rejected_line_that_had_come_whole_elsewhere_counts_as_a_repetit
     repaired = await reprocess(operator.database, Selection(), tmp_path, operator.context)
     assert repaired.counts == Counts(free=1)
     assert [t.records for t in await operator.totals(until=FOREVER)] == [1]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_a_zipped_file_and_one_that_is_none(operator: Operator, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_a_zipped_file_and_one_that_is_none(operator: Operator, tmp_path: 
     assert detail.counts.records_in == detail.counts.rejected > 0
     with pytest.raises(Invalid):
         await feed(operator, tmp_path / "missing", "detail")
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 _IMPORT = """
@@ -208,7 +208,7 @@ async def test_an_import_that_is_killed_goes_on_when_the_file_is_fed_again(
     [before] = await operator.rows("select state, records_in from usage.batch")
     assert before["state"] == "running"
     assert 200 <= before["records_in"] < calls
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
     report = await feed(operator, file, "voice-short-csv")
     assert report.counts.records_in + report.counts.known == calls
     assert report.counts.known >= 200
@@ -216,4 +216,4 @@ async def test_an_import_that_is_killed_goes_on_when_the_file_is_fed_again(
     assert (after["state"], after["records_in"]) == ("completed", calls)
     seconds = sum(n % 60 for n in range(calls))
     assert [(t.quantity, t.charge_micros) for t in await operator.totals(until=FOREVER)] == [(seconds, seconds * 1_000)]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []

@@ -37,7 +37,7 @@ async def test_a_session_becomes_usage_at_the_price_as_sold(operator: Operator) 
     )
     assert (total.charge_micros, total.currency, total.records) == (3_725_000, "EUR", 3)
     assert (total.first_at, total.last_at) == (NOON + timedelta(seconds=300), NOON + timedelta(seconds=700))
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_the_charge_of_a_session_does_not_depend_on_its_pieces(operator: Operator) -> None:
@@ -69,7 +69,7 @@ async def test_concurrent_records_of_one_session_add_up(operator: Operator) -> N
     await operator.bind("alice", await operator.product(), since=LONG_AGO)
     await asyncio.gather(*(operator.take(accounting("Interim-Update", 60 * n, n * GB)) for n in range(1, 21)))
     assert [t.quantity for t in await operator.totals()] == [20 * GB]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_synthetic_sessions_to_the_octet_in_any_order_and_fed_twice(operator: Operator) -> None:
@@ -95,7 +95,7 @@ async def test_synthetic_sessions_to_the_octet_in_any_order_and_fed_twice(operat
     second = await operator.feed(synthetic(), sha256="other file")
     assert (second.counts.records_in, second.counts.known) == (0, 1_261)
     assert await operator.totals() == [total]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_who_is_not_known_waits_and_is_rated_when_bound(operator: Operator) -> None:
@@ -116,7 +116,7 @@ async def test_who_is_not_known_waits_and_is_rated_when_bound(operator: Operator
         ("suspended", "unknown-user", None),
         ("rated", None, "unknown-user"),
     ]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_the_last_record_after_release_goes_to_the_line_that_was_released(operator: Operator) -> None:
@@ -142,7 +142,7 @@ async def test_free_is_what_has_no_price_or_costs_nothing(operator: Operator) ->
     assert await operator.totals() == []
     usage = await operator.rows("select quantity, charge_micros, price_id from usage.usage")
     assert [tuple(row.values()) for row in usage] == [(GB, 0, None), (GB, 0, None)], "seen, though free"
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_a_product_that_is_gone_or_cannot_be_priced_suspends(operator: Operator) -> None:
@@ -168,7 +168,7 @@ async def test_what_cannot_be_counted_is_kept_with_its_reason_and_once(operator:
     async with operator.database.read() as session:
         raw = await facade.raw_record(session, row["id"], operator.context)
     assert raw.body == bad.attributes
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_accounting_on_closes_what_was_open_and_counts_nothing_twice(operator: Operator) -> None:
@@ -194,7 +194,7 @@ async def test_accounting_on_closes_what_was_open_and_counts_nothing_twice(opera
     )
     assert [tuple(s.values()) for s in sessions] == [(1, "stop", 1_100_000_000), (2, "stop", 5)]
     assert [t.quantity for t in await operator.totals()] == [GB + 1_100_000_005]
-    assert await operator.imbalances() == []
+    assert await operator.findings() == []
 
 
 async def test_a_lost_stop_is_seen_by_the_next_session_on_the_port_or_by_silence(operator: Operator) -> None:

@@ -142,13 +142,13 @@ class BillExplanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     taxes: list[TaxExplanation]
 
 
-class Imbalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A place where numbers that must agree do not."""
+class LastBill(msgspec.Struct, frozen=True, kw_only=True):
+    """The bill that an account got last. `cut_off` is the instant up to which it counts."""
 
-    check: str
-    scope: str
-    expected: str
-    found: str
+    account_id: str
+    bill_no: str
+    cut_off: datetime
+    issued_at: datetime
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What others call: bill runs, the bill of one account, explanations, the printed document, the checks."""
 
-from trunkline.bss.billing.checks import imbalances
+from trunkline.bss.billing.checks import billing_findings
 from trunkline.bss.billing.explanation import explain_bill, issued
 from trunkline.bss.billing.issue import BillAccount, bill_account
 from trunkline.bss.billing.on_demand import bill_now
@@ -12,10 +12,10 @@ __all__ = [
     "Printer",
     "bill_account",
     "bill_now",
+    "billing_findings",
     "check_run",
     "explain_bill",
     "get_run",
-    "imbalances",
     "issued",
     "open_run",
     "render",

@@ -18,17 +18,16 @@ from trunkline.bss.product_inventory.resources import products
 from trunkline.bss.rating.facade import period_at, totals
 from trunkline.bss.usage import facade as usage
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import AuditEntry, UnitOfWork
+from trunkline.kernel.db import AuditEntry, ReadSession, UnitOfWork
 from trunkline.kernel.errors import Unprocessable
 from trunkline.kernel.events.event import event
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.period import local_date
 from trunkline.kernel.tmf import Document
-from trunkline.kernel.tmf.document import decode
-from trunkline.kernel.tmf.query import Clause, Query
+from trunkline.kernel.tmf.page import scan
+from trunkline.kernel.tmf.query import Clause
 
 PRODUCTS_MAX = 10_000
-_PAGE = 500
 
 
 class BillAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +51,7 @@ async def bill_account(uow: UnitOfWork, command: BillAccount, context: Context) 
     """
     account = await billing_accounts.lock(uow, command.account_id, context)
     on_cycle = command.cut_off_day is not None
-    terms = await _terms(uow, account, context)
+    terms = await account_terms(uow, account, context)
     day = command.cut_off_day or local_date(context.now, terms.cycle.zone)
     if on_cycle:
         if day.day != terms.cycle.day_of_month:
@@ -73,7 +72,19 @@ async def bill_account(uow: UnitOfWork, command: BillAccount, context: Context) 
     return _outcome(command, OutcomeKind.BILLED, bill_id)
 
 
-async def _terms(uow: UnitOfWork, account: Document, context: Context) -> Terms:
+async def account_terms(
+    session: ReadSession,
+    account: Document,
+    context: Context,
+    *,
+    at: datetime | None = None,
+    known: dict[str, Document] | None = None,
+) -> Terms:
+    """The terms by which an account is billed, as they are or as they were at a past instant.
+
+    known  cycles that have been read, by id, and to which this one is added: for many accounts at once
+    Raises Unprocessable for what is missing, NotFound for a cycle that is not there.
+    """
     reference = account.get("billStructure", {}).get("cycleSpecification", {})
     if "id" not in reference:
         raise Unprocessable(
@@ -82,7 +93,10 @@ async def _terms(uow: UnitOfWork, account: Document, context: Context) -> Terms:
             path="$.billStructure.cycleSpecification",
             hint="Name a billing cycle specification.",
         )
-    return terms_of(account, await billing_cycle_specifications.get(uow, reference["id"], context))
+    cycles = {} if known is None else known
+    if reference["id"] not in cycles:
+        cycles[reference["id"]] = await billing_cycle_specifications.get(session, reference["id"], context, at=at)
+    return terms_of(account, cycles[reference["id"]])
 
 
 async def _draft(uow: UnitOfWork, terms: Terms, cut_off: datetime, context: Context) -> Draft:
@@ -93,17 +107,13 @@ async def _draft(uow: UnitOfWork, terms: Terms, cut_off: datetime, context: Cont
 
 
 async def _products(uow: UnitOfWork, account_id: str, context: Context) -> list[Document]:
-    """All products of the account, page by page."""
+    """All products of the account."""
     found: list[Document] = []
-    clauses = (Clause("billingAccount.id", "eq", (account_id,)),)
-    after: str | None = None
-    while len(found) <= PRODUCTS_MAX:
-        page = await products.page(uow, Query(clauses=clauses, limit=_PAGE, after=after), context)
-        found += [decode(text) for text in page.texts]
-        if len(page.ids) < _PAGE:
-            return found
-        after = page.ids[-1]
-    raise Unprocessable("tooManyProducts", f"An account has at most {PRODUCTS_MAX} products on one bill.")
+    async for page in scan(uow, products, (Clause("billingAccount.id", "eq", (account_id,)),), context):
+        found += page
+        if len(found) > PRODUCTS_MAX:
+            raise Unprocessable("tooManyProducts", f"An account has at most {PRODUCTS_MAX} products on one bill.")
+    return found
 
 
 async def _issue(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from trunkline.bss.billing.contracts import AccountOutcome, ChargedSpan, OutcomeKind
+from trunkline.bss.billing.contracts import AccountOutcome, ChargedSpan, LastBill, OutcomeKind
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, Record, UnitOfWork
 
@@ -50,6 +50,19 @@ async def bill_of_cycle(session: ReadSession, tenant: str, account_id: str, day:
         day,
     )
     return found
+
+
+async def last_bills(session: ReadSession, tenant: str, account_ids: list[str]) -> dict[str, LastBill]:
+    """The bill that each of the accounts got last, of those that have one. A bill off the cycle counts up to its issue."""
+    rows = await session.fetch(
+        """select distinct on (account_id) account_id, bill_no, issued_at,
+                  case run_type when 'onCycle' then bill_date else issued_at end as cut_off
+             from billing.bill where tenant = $1 and account_id = any($2::text[])
+            order by account_id, issued_at desc, id desc""",
+        tenant,
+        account_ids,
+    )
+    return {row["account_id"]: LastBill(**dict(row)) for row in rows}
 
 
 async def charged_spans(

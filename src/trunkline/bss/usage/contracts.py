@@ -244,12 +244,3 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     valid_from: datetime
     valid_until: datetime | None = None
-
-
-class Imbalance(msgspec.Struct, frozen=True, kw_only=True):
-    """A place where counts that must agree do not."""
-
-    check: str
-    scope: str
-    expected: int
-    found: int

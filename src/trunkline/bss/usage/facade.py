@@ -9,7 +9,13 @@ import asyncpg
 import msgspec
 
 from trunkline.bss.usage import store
-from trunkline.bss.usage.conservation import conservation
+from trunkline.bss.usage.conservation import (
+    accounts_unbilled,
+    billed_lines,
+    billed_totals,
+    left_unbilled,
+    usage_findings,
+)
 from trunkline.bss.usage.contracts import (
     BindIdentifier,
     Binding,
@@ -30,13 +36,16 @@ from trunkline.kernel.ids import new_id
 
 __all__ = [
     "BindIdentifier",
+    "accounts_unbilled",
+    "billed_lines",
+    "billed_totals",
     "bind_identifier",
     "bindings_of",
     "close_idle_sessions",
-    "conservation",
     "import_records",
     "ingest_accounting",
     "ingest_records",
+    "left_unbilled",
     "list_held",
     "mark_billed",
     "raw_record",
@@ -44,6 +53,7 @@ __all__ = [
     "reprocess",
     "summarise",
     "unbilled_totals",
+    "usage_findings",
 ]
 
 IDLE_AFTER = timedelta(hours=24)

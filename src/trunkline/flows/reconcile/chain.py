@@ -1,150 +1,137 @@
-"""The chain product = service = AAA subscriber (invariants 1 and 3), read through the domains' own doors."""
+"""The chain product = service (invariant 1), read through the domains' own doors, one page at a time."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
+from trunkline.bss.product_catalog.resources import product_offerings, product_specifications
 from trunkline.bss.product_inventory.resources import products
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession
 from trunkline.kernel.finding import Finding
 from trunkline.kernel.tmf import Document
-from trunkline.kernel.tmf.document import decode
-from trunkline.kernel.tmf.query import Clause, Query
+from trunkline.kernel.tmf.page import scan
+from trunkline.kernel.tmf.query import Clause
 from trunkline.kernel.tmf.resource import Resource
-from trunkline.oss.activation import aaa
-from trunkline.oss.service_inventory.facade import characteristic, product_of
+from trunkline.oss.service_inventory.facade import product_of
 from trunkline.oss.service_inventory.resources import services
 
 PAGE = 500
+FINDINGS_MAX = 100
+DEPTH_MAX = 20
+"""How many services may stand above one another; a ring ends here."""
 REALISED = "an active technical product has exactly one active realisation"
 BELONGS = "an active resource-facing service belongs to an active product"
-ENTITLED = "the network lets in just those who are entitled"
-TECHNICAL = frozenset({"active", "suspended"})
+INSTALLED = Clause("status", "eq", ("active", "suspended"))
+RUNNING = Clause("state", "eq", ("active", "suspended"))
 
 
 async def chain_findings(session: ReadSession, context: Context) -> list[Finding]:
-    """All differences along the chain, for one tenant."""
-    installed = {p["id"]: p async for p in _all(session, products, context, "status", ("active", "suspended"))}
-    running = {s["id"]: s async for s in _all(session, services, context, "state", ("active", "suspended"))}
-    return [
-        *_unrealised(installed, running),
-        *_orphans(installed, running),
-        *await _entitlement(session, installed, running, context),
-    ]
+    """Products without just the one service that realises them, and services without a product; at most a hundred each."""
+    found: list[Finding] = []
+    for asked in (_unrealised, _orphans):
+        part: list[Finding] = []
+        async for findings in asked(session, context):
+            part += findings
+            if len(part) >= FINDINGS_MAX:
+                break
+        found += part[:FINDINGS_MAX]
+    return found
 
 
-def _unrealised(installed: dict[str, Document], running: dict[str, Document]) -> list[Finding]:
-    realising: dict[str, list[str]] = {}
-    for service in running.values():
-        product_id = product_of(service)
-        if product_id:
-            realising.setdefault(product_id, []).append(service["id"])
-    found = []
-    for product in installed.values():
-        named = [reference["id"] for reference in product.get("realizingService", ())]
-        actual = realising.get(product["id"], [])
-        if sorted(named) != sorted(actual) or len(actual) > 1:
-            found.append(
-                _finding(
-                    1,
-                    REALISED,
-                    f"product {product['id']}",
-                    f"service {', '.join(named) or '(none)'}",
-                    ", ".join(actual) or "none",
-                )
+async def products_above(session: ReadSession, running: list[Document], context: Context) -> dict[str, str | None]:
+    """Service id → id of the product that it, or the nearest running service above it, realises; None without one."""
+    found: dict[str, str | None] = {}
+    below = {service["id"]: [service["id"]] for service in running}  # service → those of `running` that it carries
+    level = running
+    for _ in range(DEPTH_MAX):
+        for service in level:
+            product_id = product_of(service)
+            if product_id is not None:
+                found |= dict.fromkeys(below.pop(service["id"]), product_id)
+        if not below:
+            break
+        parents: dict[str, list[str]] = {}
+        level = []
+        async for page in scan(
+            session, services, (Clause("supportingService.id", "eq", tuple(sorted(below))), RUNNING), context
+        ):
+            for parent in page:
+                carried = [
+                    leaf for reference in parent.get("supportingService", ()) for leaf in below.pop(reference["id"], ())
+                ]
+                if carried:
+                    parents[parent["id"]] = carried
+                    level.append(parent)
+        below = parents
+        if not level:
+            break
+    return {service["id"]: found.get(service["id"]) for service in running}
+
+
+async def product_states(session: ReadSession, ids: set[str], context: Context) -> dict[str, str]:
+    """Product id → its status, of those that are active or suspended."""
+    found: dict[str, str] = {}
+    if ids:
+        async for page in scan(session, products, (Clause("id", "eq", tuple(sorted(ids))), INSTALLED), context):
+            found |= {product["id"]: str(product["status"]) for product in page}
+    return found
+
+
+async def _unrealised(session: ReadSession, context: Context) -> AsyncIterator[list[Finding]]:
+    technical: dict[str | None, bool] = {}
+    async for page in scan(session, products, (INSTALLED,), context, size=PAGE):
+        realising: dict[str, list[str]] = {product["id"]: [] for product in page}
+        wanted = (Clause("relatedEntity.entity.id", "eq", tuple(realising)), RUNNING)
+        async for found in scan(session, services, wanted, context):
+            for service in found:
+                product_id = product_of(service)
+                if product_id in realising:
+                    realising[product_id].append(service["id"])
+        findings = []
+        for product in page:
+            offering_id = product.get("productOffering", {}).get("id")
+            if offering_id not in technical:
+                technical[offering_id] = await _is_technical(session, offering_id, context)
+            findings += _realisation(product, realising[product["id"]], technical=technical[offering_id])
+        yield findings
+
+
+async def _is_technical(session: ReadSession, offering_id: str | None, context: Context) -> bool:
+    """Whether a service must realise the offering's products, by the product catalog."""
+    offering = await _find(session, product_offerings, offering_id, context)
+    specification_id = offering.get("productSpecification", {}).get("id")
+    specification = await _find(session, product_specifications, specification_id, context)
+    return bool(specification.get("serviceSpecification"))
+
+
+async def _find(session: ReadSession, resource: Resource[Any], id_: str | None, context: Context) -> Document:
+    return (await resource.find(session, id_, context) if id_ else None) or {}
+
+
+def _realisation(product: Document, actual: list[str], *, technical: bool) -> list[Finding]:
+    """What is wrong between a product and the services that say that they realise it."""
+    named = sorted(reference["id"] for reference in product.get("realizingService", ()))
+    if named == sorted(actual) and len(actual) == (1 if technical or actual else 0):
+        return []
+    expected = f"service {', '.join(named)}" if named else "one service" if technical else "no service"
+    return [_finding(REALISED, f"product {product['id']}", expected, ", ".join(sorted(actual)) or "none")]
+
+
+async def _orphans(session: ReadSession, context: Context) -> AsyncIterator[list[Finding]]:
+    async for page in scan(session, services, (RUNNING,), context, size=PAGE):
+        above = await products_above(session, page, context)
+        states = await product_states(session, {id_ for id_ in above.values() if id_}, context)
+        yield [
+            _finding(
+                BELONGS,
+                f"service {service['id']} ({service.get('name')})",
+                "an active product",
+                f"product {above[service['id']]}, which is not active" if above[service["id"]] else "no product",
             )
-    return found
+            for service in page
+            if above[service["id"]] not in states
+        ]
 
 
-def _orphans(installed: dict[str, Document], running: dict[str, Document]) -> list[Finding]:
-    parent = {
-        reference["id"]: service["id"]
-        for service in running.values()
-        for reference in service.get("supportingService", ())
-    }
-    found = []
-    for service in running.values():
-        top = service["id"]
-        while top in parent:
-            top = parent[top]
-        product_id = product_of(running[top])
-        if product_id not in installed:
-            found.append(
-                _finding(
-                    1,
-                    BELONGS,
-                    f"service {service['id']} ({service.get('name')})",
-                    "an active product",
-                    product_id or "none",
-                )
-            )
-    return found
-
-
-async def _entitlement(
-    session: ReadSession, installed: dict[str, Document], running: dict[str, Document], context: Context
-) -> list[Finding]:
-    """Who may use the network by his product, against who is let in."""
-    parent = {
-        reference["id"]: service["id"]
-        for service in running.values()
-        for reference in service.get("supportingService", ())
-    }
-    entitled: dict[str, str] = {}
-    for service in running.values():
-        user_name = characteristic(service, "userName")
-        if isinstance(user_name, str):
-            top = service["id"]
-            while top in parent:
-                top = parent[top]
-            product = installed.get(product_of(running[top]) or "")
-            if product is not None:
-                entitled[user_name] = product["status"]
-    let_in = {subscriber.user_name: str(subscriber.state) async for subscriber in _subscribers(session, context)}
-    pending = await _being_activated(session, context)
-    found = []
-    for user_name in sorted({*entitled, *let_in} - pending):
-        should, does = entitled.get(user_name, "none"), let_in.get(user_name, "none")
-        if should != does:
-            found.append(_finding(3, ENTITLED, f"AAA subscriber {user_name}", should, does))
-    return found
-
-
-async def _being_activated(session: ReadSession, context: Context) -> set[str]:
-    """User names of services that an order is bringing up: let in already for the verification, not yet a product."""
-    names = set()
-    async for service in _all(session, services, context, "state", ("reserved",)):
-        user_name = characteristic(service, "userName")
-        if isinstance(user_name, str):
-            names.add(user_name)
-    return names
-
-
-async def _subscribers(session: ReadSession, context: Context) -> AsyncIterator[aaa.Subscriber]:
-    after = ""
-    while True:
-        page = await aaa.list_subscribers(session, context, after=after, limit=PAGE)
-        for subscriber in page:
-            yield subscriber
-        if len(page) < PAGE:
-            return
-        after = page[-1].user_name
-
-
-async def _all(
-    session: ReadSession, resource: Resource[Any], context: Context, attribute: str, states: tuple[str, ...]
-) -> AsyncIterator[Document]:
-    """All records in one of the states, page by page."""
-    after: str | None = None
-    while True:
-        query = Query(clauses=(Clause(attribute, "eq", states),), limit=PAGE, after=after)
-        page = await resource.page(session, query, context)
-        for text in page.texts:
-            yield decode(text)
-        if len(page.ids) < PAGE:
-            return
-        after = page.ids[-1]
-
-
-def _finding(invariant: int, rule: str, subject: str, expected: str, found: str) -> Finding:
-    return Finding(invariant=invariant, rule=rule, subject=subject, expected=expected, found=found)
+def _finding(rule: str, subject: str, expected: str, found: str) -> Finding:
+    return Finding(invariant=1, rule=rule, subject=subject, expected=expected, found=found)

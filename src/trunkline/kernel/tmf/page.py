@@ -1,5 +1,6 @@
-"""One page of a list: the documents' texts and how many there are in all."""
+"""One page of a list: the documents' texts and how many there are in all; and all pages, one after the other."""
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -9,7 +10,8 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession
 from trunkline.kernel.db.session import Record
 from trunkline.kernel.errors import Invalid
-from trunkline.kernel.tmf.query import Query
+from trunkline.kernel.tmf.document import Document, decode
+from trunkline.kernel.tmf.query import Clause, Query
 from trunkline.kernel.tmf.sql_filter import Parameters
 
 if TYPE_CHECKING:
@@ -60,6 +62,22 @@ async def read_page(
         total_is_minimum=total > TOTAL_EXACT_MAX,
         more=more,
     )
+
+
+async def scan(
+    session: ReadSession, resource: "Resource[Any]", clauses: tuple[Clause, ...], context: Context, *, size: int = 500
+) -> AsyncIterator[list[Document]]:
+    """All records that meet the conditions, `size` at a time in order of id: what looks at everything holds one page of
+    it. Pages that come later see what was changed meanwhile."""
+    after: str | None = None
+    while True:
+        query = Query(clauses=clauses, limit=size, after=after)
+        page = await read_page(session, resource, query, context, count=False)
+        if page.texts:
+            yield [decode(text) for text in page.texts]
+        if not page.more:
+            return
+        after = page.ids[-1]
 
 
 _Statement = tuple[str, list[Any]]

@@ -169,6 +169,16 @@ async def list_subscribers(
     return [_subscriber(row) for row in rows]
 
 
+async def subscribers_named(session: ReadSession, user_names: list[str], context: Context) -> dict[str, Subscriber]:
+    """Those of the subscribers that are there, by name; for reconciliation."""
+    rows = await session.fetch(
+        f"select {_COLUMNS} from activation.aaa_subscriber where tenant = $1 and user_name = any($2::text[])",
+        context.tenant,
+        user_names,
+    )
+    return {row["user_name"]: _subscriber(row) for row in rows}
+
+
 async def secret_of(session: ReadSession, user_name: str, key: OpeningKey, context: Context) -> str:
     """The subscriber's secret in clear, for the RADIUS front end and for handing it to the customer's device.
     Raises NotFound, Precondition."""

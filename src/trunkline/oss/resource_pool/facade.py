@@ -160,6 +160,17 @@ async def held_members(
     return [_member(row) for row in rows]
 
 
+async def members_of(session: ReadSession, holders: Sequence[str], context: Context) -> list[Member]:
+    """All that these holders have, in any pool; for reconciliation."""
+    rows = await session.fetch(
+        f"""select {_COLUMNS} from resource_pool.member where tenant = $1 and holder = any($2::text[])
+             order by pool_id, value""",
+        context.tenant,
+        list(holders),
+    )
+    return [_member(row) for row in rows]
+
+
 def _member(row: Record) -> Member:
     return Member(
         pool_id=row["pool_id"],
