@@ -15,7 +15,7 @@ from trunkline.app.settings import Settings
 from trunkline.bss.usage.facade import close_idle_sessions
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.db import Database
-from trunkline.kernel.errors import Unavailable
+from trunkline.kernel.errors import Unavailable, Unprocessable
 from trunkline.kernel.events.hub_delivery import HubSender
 from trunkline.kernel.events.inbox import Consumers
 from trunkline.kernel.events.relay import Relay
@@ -28,7 +28,7 @@ from trunkline.kernel.security.sealer import Sealer
 from trunkline.kernel.tmf.catalogue import served_apis
 from trunkline.oss.activation.aaa import publish_key
 from trunkline.oss.activation.sealing import load_key
-from trunkline.oss.resource_pool.facade import expire
+from trunkline.oss.resource_pool import facade as pools
 
 POOL_SIZE = 16
 DUE_EVERY = timedelta(seconds=30)
@@ -67,22 +67,43 @@ async def work(settings: Settings, dsn: str) -> None:
 
 
 async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
-    """Reservations and sessions that end by themselves; what is kept for a while only: idempotency keys, signals."""
+    """Sessions, reservations and quarantines that end by themselves; what is kept for a while only: idempotency keys,
+    signals."""
     log = structlog.get_logger("trunkline.due")
     while not stop.is_set():
         try:
             async with database.unit_of_work() as uow:
                 now, wall = database.clock.now(), database.clock.wall()
-                freed = await expire(uow, now)
                 await purge(uow, now)
-                for tenant in await tenants(uow):
+                known = await tenants(uow)
+                for tenant in known:
                     context = installation_context(database, tenant)
                     await close_idle_sessions(uow, context, silent_since=wall - SILENT_FOR, at=wall)
                 await purge_signals(uow, now - SIGNALS_KEPT)
-            if freed:
-                log.info("reservations_expired", count=freed)
+            for tenant in known:
+                try:
+                    await _free_members(database, tenant)
+                except Unprocessable as error:  # a pool that says something of its quarantine which is none
+                    log.error("pool_members_wait", tenant=tenant, error=str(error))
         except (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("due_work_waits", error=type(error).__name__)
+        await _pause(database.clock, stop)
+
+
+async def _free_members(database: Database, tenant: str) -> None:
+    """Give back reservations that ran out, free pool members that have rested; a batch a transaction, until few are left."""
+    for move in (pools.expire, pools.end_quarantines):
+        moved = pools.BATCH
+        while moved == pools.BATCH:
+            async with database.unit_of_work() as uow:
+                moved = await move(uow, installation_context(database, tenant))
+
+
+async def _pause(clock: Clock, stop: asyncio.Event) -> None:
+    """Wait for the next round: half a minute, or until somebody has moved the installation's clock."""
+    offset = clock.offset
+    deadline = asyncio.get_running_loop().time() + DUE_EVERY.total_seconds()
+    while clock.offset == offset and asyncio.get_running_loop().time() < deadline and not stop.is_set():
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DUE_EVERY.total_seconds()):
+            async with asyncio.timeout(1):
                 await stop.wait()

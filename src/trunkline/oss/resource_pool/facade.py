@@ -1,19 +1,30 @@
-"""Handing out a pool's members: reserve, allocate, release. Exclusivity is the row's: one member, one state, one holder.
+"""Handing out a pool's members: reserve, allocate, release, rest. Exclusivity is the row's: one member, one state, one holder.
 
 Concurrent takers skip each other's locked rows, so that they neither wait nor get the same member.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import AuditEntry, ReadSession, Record, UnitOfWork
 from trunkline.kernel.errors import Conflict, Invalid, NotFound
 from trunkline.oss.resource_pool.contracts import Member, MemberState, PoolUse
+from trunkline.oss.resource_pool.model import quarantine_of
 from trunkline.oss.resource_pool.resources import resource_pools
 
 MEMBERS_PER_CALL_MAX = 10_000
+BATCH = 1_000
 _COLUMNS = "pool_id, value, state, holder, until"
+
+_DUE = f"""select {_COLUMNS} from resource_pool.member
+ where tenant = $1 and until <= $2 and state = $3 order by until limit $4 for update skip locked"""
+
+_PUT = f"""update resource_pool.member m
+   set state = case when r.until is null then 'free' else 'quarantined' end, holder = null, until = r.until
+  from unnest($2::text[], $3::text[], $4::timestamptz[]) as r(pool_id, value, until)
+ where m.tenant = $1 and m.pool_id = r.pool_id and m.value = r.value
+returning m.{_COLUMNS.replace(", ", ", m.")}"""
 
 
 async def add_members(uow: UnitOfWork, pool_id: str, values: Sequence[str], context: Context) -> int:
@@ -100,28 +111,27 @@ async def allocate(uow: UnitOfWork, pool_id: str, holder: str, context: Context)
 
 
 async def release(uow: UnitOfWork, holder: str, context: Context) -> int:
-    """Free all that the holder has, in any pool. Returns how many; none is no error."""
+    """Give back all that the holder has, in any pool: free, or resting where the pool has a quarantine. Returns how many;
+    none is no error. Raises Unprocessable for a pool whose quarantine is no duration."""
     rows = await uow.fetch(
-        f"""update resource_pool.member set state = 'free', holder = null, until = null
-             where tenant = $1 and holder = $2 returning {_COLUMNS}""",
+        f"select {_COLUMNS} from resource_pool.member where tenant = $1 and holder = $2 for update",
         context.tenant,
         holder,
     )
-    for row in rows:
-        _note(uow, "release", row, context)
-    return len(rows)
+    return await _give_back(uow, "release", rows, context)
 
 
-async def expire(uow: UnitOfWork, now: datetime, limit: int = 1_000) -> int:
-    """Free reservations whose time is over, of all tenants; the worker calls this. Returns how many."""
-    return await uow.execute(
-        """update resource_pool.member m set state = 'free', holder = null, until = null
-             from (select tenant, pool_id, value from resource_pool.member
-                    where until <= $1 and state = 'reserved' order by until limit $2 for update skip locked) e
-            where m.tenant = e.tenant and m.pool_id = e.pool_id and m.value = e.value""",
-        now,
-        limit,
-    )
+async def expire(uow: UnitOfWork, context: Context, limit: int = BATCH) -> int:
+    """Give back the tenant's reservations whose time is over; the worker calls this. Returns how many, `limit` at most."""
+    rows = await uow.fetch(_DUE, context.tenant, context.now, "reserved", limit)
+    return await _give_back(uow, "expire", rows, context)
+
+
+async def end_quarantines(uow: UnitOfWork, context: Context, limit: int = BATCH) -> int:
+    """Free the tenant's members that have rested for long enough; the worker calls this. Returns how many, `limit` at
+    most."""
+    rows = await uow.fetch(_DUE, context.tenant, context.now, "quarantined", limit)
+    return await _put(uow, "endQuarantine", rows, {}, context)
 
 
 async def use_of(session: ReadSession, pool_id: str, context: Context) -> PoolUse:
@@ -169,6 +179,29 @@ async def members_of(session: ReadSession, holders: Sequence[str], context: Cont
         list(holders),
     )
     return [_member(row) for row in rows]
+
+
+async def _give_back(uow: UnitOfWork, action: str, rows: Sequence[Record], context: Context) -> int:
+    """Take these members, whose rows are locked, from their holders."""
+    until = {}
+    for pool_id in sorted({row["pool_id"] for row in rows}):
+        period = quarantine_of(await resource_pools.get(uow, pool_id, context))
+        if period is not None:
+            until[pool_id] = context.now + period
+    return await _put(uow, action, rows, until, context)
+
+
+async def _put(
+    uow: UnitOfWork, action: str, rows: Sequence[Record], until: Mapping[str, datetime], context: Context
+) -> int:
+    """Nobody holds these members any more: those of the pools in `until` rest, the others are free."""
+    if not rows:
+        return 0
+    pool_ids, values = [row["pool_id"] for row in rows], [row["value"] for row in rows]
+    ends = [until.get(pool_id) for pool_id in pool_ids]
+    for row in await uow.fetch(_PUT, context.tenant, pool_ids, values, ends):
+        _note(uow, action, row, context)
+    return len(rows)
 
 
 def _member(row: Record) -> Member:
