@@ -6,7 +6,10 @@ NOTIFY, so that all of one installation live at the same moment.
 
 from datetime import UTC, datetime, timedelta
 
-from trunkline.kernel.errors import Invalid
+from trunkline.kernel.errors import Forbidden, Invalid
+
+YEARS_MAX = 50
+"""How far the clock moves at once; more is a slip of the finger, and it never moves back."""
 
 
 class Clock:
@@ -33,19 +36,42 @@ class Clock:
         return wall + self._offset
 
     def offset_for(self, target: datetime) -> timedelta:
-        """The offset that makes `target` the present. Raises Invalid when `target` has no zone or lies in the past."""
+        """The offset that makes `target` the present. Raises Invalid when `target` has no zone, lies in the past or more
+        than 50 years ahead."""
         if target.tzinfo is None:
-            raise Invalid("instantWithoutZone", "An instant needs a time zone.", path="$.now")
-        offset = target.astimezone(UTC) - self.wall()
+            raise Invalid(
+                "instantWithoutZone",
+                "An instant needs a time zone.",
+                path="$.now",
+                hint="Write it as 2026-07-01T06:00:00+02:00.",
+            )
+        if target > self.now() + timedelta(days=366 * YEARS_MAX):
+            raise Invalid(
+                "clockTooFar",
+                f"The clock moves at most {YEARS_MAX} years at once.",
+                path="$.now",
+                hint="It never moves back: check the year.",
+            )
+        offset = target - self.wall()
         if offset < self._offset - timedelta(seconds=1):
             raise Invalid(
                 "clockBackwards",
                 "The clock only moves forward.",
                 message=f"It is {self.now():%Y-%m-%dT%H:%M:%SZ} here; {target.isoformat()} has passed.",
                 path="$.now",
+                hint="Name a later instant, or begin a new installation at the one you want (TRUNKLINE_CLOCK_START).",
             )
         return max(offset, self._offset)
 
     def set_offset(self, offset: timedelta) -> None:
         """Take over an offset that is already stored; only the clock's store calls this."""
         self._offset = offset
+
+
+def clock_fixed() -> Forbidden:
+    """The refusal to move the clock of an installation that is at work for real customers."""
+    return Forbidden(
+        "clockFixed",
+        "The clock of a production installation is not moved.",
+        hint="Use an installation with TRUNKLINE_MODE=demo.",
+    )

@@ -36,7 +36,8 @@ def zone(name: str, path: str = "$.timeZone") -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise Invalid("unknownTimeZone", f"{name!r} is not an IANA time zone.", path=path) from error
+        hint = "Zones are named as Europe/Berlin or UTC."
+        raise Invalid("unknownTimeZone", f"{name!r} is not an IANA time zone.", path=path, hint=hint) from error
 
 
 def local_date(instant: datetime, time_zone: ZoneInfo) -> date:

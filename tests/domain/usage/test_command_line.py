@@ -12,8 +12,8 @@ REPORT = DATA / "cdr-stats" / "import_voipcall_report.txt"
 
 
 @pytest.fixture
-def home(own_database_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TRUNKLINE_DATABASE_URL", own_database_dsn)
+def home(database_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRUNKLINE_DATABASE_URL", database_dsn)
     monkeypatch.setenv("TRUNKLINE_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path
@@ -55,15 +55,26 @@ def test_mappings_are_listed_with_own_ones(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "code", "said"),
     [
-        ((str(REPORT),), "either --detail or --mapping"),
-        ((str(REPORT), "--detail", "--mapping", "voice-csv"), "either --detail or --mapping"),
-        ((str(REPORT), "--mapping", "nope"), "There is no mapping 'nope'."),
-        (("/nonexistent", "--detail"), "does not exist"),
+        ((str(REPORT),), 2, "Say how the files are read: either --detail or --mapping NAME."),
+        ((str(REPORT), "--detail", "--mapping", "voice-csv"), 2, "either --detail or --mapping"),
+        (("/nonexistent", "--detail"), 2, "does not exist"),
+        (
+            (str(REPORT), "--mapping", "nope"),
+            1,
+            "There is no mapping 'nope'. One of your own goes into `mappings/NAME.toml` in the installation's home. Allowed: ",
+        ),
+        (
+            (str(REPORT), "--detail", "--zone", "Berlin"),
+            1,
+            "'Berlin' is not an IANA time zone. Zones are named as Europe/Berlin or UTC.",
+        ),
     ],
 )
-def test_what_cannot_be_done_is_said(home: Path, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done_is_said_with_what_to_do(home: Path, words: tuple[str, ...], code: int, said: str) -> None:
     refused = run("import", *words)
-    assert refused.exit_code != 0
+    assert refused.exit_code == code
     assert said in refused.output
+    assert isinstance(refused.exception, SystemExit)
+    assert "in 0 = " not in refused.output

@@ -211,7 +211,13 @@ def reader_of(name: str, folder: Path | None = None) -> CdrReader:
     """The reader of a declared mapping. Raises Invalid that lists the known ones, or says what is wrong in it."""
     texts = _texts(folder)
     if name not in texts:
-        raise Invalid("unknownMapping", f"There is no mapping {name!r}.", path="$.mapping", allowed=sorted(texts))
+        raise Invalid(
+            "unknownMapping",
+            f"There is no mapping {name!r}.",
+            path="$.mapping",
+            hint="One of your own goes into `mappings/NAME.toml` in the installation's home.",
+            allowed=sorted(texts),
+        )
     return CdrReader(name, _load(name, texts[name]))
 
 

@@ -11,6 +11,7 @@ import uvicorn
 from rich.console import Console
 
 from trunkline.app.child import ProcessSpec
+from trunkline.app.cli import refusal
 from trunkline.app.http import Server
 from trunkline.app.prepare import KEY_FILE, prepare
 from trunkline.app.processes import Supervisor, answers, read_running
@@ -43,7 +44,7 @@ def up() -> None:
         asyncio.run(_bring_up_to_date(settings, dsn))
         Supervisor(settings.home, _children(settings), server=embedded).run(lambda: _say(console, settings))
     except TrunklineError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(refusal.text(error)) from error
     finally:
         if embedded is not None and embedded.is_running:
             embedded.stop()

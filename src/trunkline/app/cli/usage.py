@@ -1,10 +1,8 @@
 """`trunkline usage`: import files, look at what is held, process it again."""
 
-import asyncio
 import time
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,13 +10,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from trunkline.adapters.cdr_files.importing import DETAIL, Advance, ImportFile, formats, import_path, reprocess
+from trunkline.app.cli import refusal
 from trunkline.app.cli.session import command_context, open_database
 from trunkline.app.settings import Settings
 from trunkline.bss.usage import facade
 from trunkline.bss.usage.contracts import Counts, ImportReport, Selection
-from trunkline.kernel.errors import TrunklineError
-
-_T = TypeVar("_T")
 
 
 @click.group()
@@ -54,7 +50,7 @@ def import_(files: tuple[Path, ...], mapping: str | None, detail: bool, zone: st
                     report = await import_path(database, file, request, home, command_context(database), advance)
                 _say(report, time.monotonic() - began)
 
-    _run(run())
+    refusal.run(run())
 
 
 @usage.command()
@@ -93,7 +89,7 @@ def list_(reason: str | None, limit: int) -> None:
                     table.add_row(held.id, source, occurred, held.identifier or "", quantity, held.message or "")
             Console().print(table)
 
-    _run(run())
+    refusal.run(run())
 
 
 @suspense.command("reprocess")
@@ -110,7 +106,7 @@ def reprocess_(reason: str | None, ids: tuple[str, ...], zone: str) -> None:
             done = await reprocess(database, selection, home, command_context(database), detail_zone=zone)
         click.echo(f"looked at {done.looked_at:,} = {_sum(done.counts)}")
 
-    _run(run())
+    refusal.run(run())
 
 
 def _bar() -> Progress:
@@ -140,10 +136,3 @@ def _sum(counts: Counts) -> str:
     return (
         f"rated {counts.rated:,} + free {counts.free:,} + suspended {counts.suspended:,} + rejected {counts.rejected:,}"
     )
-
-
-def _run(work: Coroutine[Any, Any, _T]) -> _T:
-    try:
-        return asyncio.run(work)
-    except TrunklineError as error:
-        raise click.ClickException(str(error)) from error

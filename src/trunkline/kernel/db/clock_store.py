@@ -9,7 +9,7 @@ from trunkline.kernel.db.unit_of_work import AuditEntry, UnitOfWork
 
 
 async def move_clock(uow: UnitOfWork, clock: Clock, target: datetime, context: Context) -> datetime:
-    """Make `target` the present for all processes and return it. Raises Invalid when it lies in the past.
+    """Make `target` the present for all processes and return it. Raises Invalid for an instant to which it cannot move.
 
     This process's clock moves when the transaction commits; the others follow the notification within milliseconds.
     """
