@@ -14,7 +14,6 @@ from rich.console import Console
 from trunkline.app.processes import read_running
 from trunkline.app.stories.fixture import load
 from trunkline.app.stories.installation import Installation, throw_away
-from trunkline.app.stories.mutants import SWITCHES, apply_mutant
 from trunkline.app.stories.report import Report
 from trunkline.app.stories.run import play_in
 
@@ -42,16 +41,19 @@ def test_S1_first_line_comes_to_the_figures_of_its_fixture_and_all_invariants_ho
 
 
 def test_S1_every_mutant_of_the_fixture_has_its_switch() -> None:
-    assert set(SWITCHES) == set(FIXTURE.mutants) == {"proration", "activation_date", "double_feeding"}
+    assert set(FIXTURE.mutants) == {"proration", "activation_date", "double_feeding"}
+    for mutant in FIXTURE.mutants.values():
+        assert mutant.must_break in FIXTURE.expect
+        assert mutant.values
 
 
-@pytest.mark.parametrize("mutant", sorted(SWITCHES))
+@pytest.mark.parametrize("mutant", sorted(FIXTURE.mutants))
 def test_S1_mutant_breaks_the_figure_that_its_rule_guards(
     mutant: str, installation: Installation, report: Report, tmp_path: Path
 ) -> None:
-    problems = play_in(installation, apply_mutant(FIXTURE, mutant), report, tmp_path, check=False)
+    problems = play_in(installation, FIXTURE.with_mutant(mutant), report, tmp_path, check=False)
     broken = {problem.partition(":")[0] for problem in problems}
-    assert FIXTURE.mutants[mutant]["must_break"] in broken
+    assert FIXTURE.mutants[mutant].must_break in broken
     assert {"net", "gross"} <= broken
 
 

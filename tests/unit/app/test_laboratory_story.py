@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from trunkline.app.demo.load import operator
+from trunkline.app.stories.detail import detail_records, octets_of, without_repetitions
 from trunkline.app.stories.fixture import load
-from trunkline.app.stories.laboratory import detail_records, octets_of, on_laboratory
+from trunkline.app.stories.laboratory import on_laboratory
 from trunkline_lab import topology
 
 RECORDED = Path(__file__).parents[2] / "fixtures" / "radius" / "recorded" / "detail"
@@ -19,6 +20,14 @@ def test_the_oracle_finds_every_packet_of_a_recorded_file() -> None:
         for line in text.splitlines()
         if line.startswith(("\tAcct-Input-Octets = ", "\tAcct-Output-Octets = "))
     )
+
+
+def test_the_oracle_tells_repetitions_from_records() -> None:
+    records = detail_records(RECORDED.read_text())
+    once = without_repetitions(records)
+    # what the laboratory recorded: one record was refused and came again, one was answered too late
+    assert len(records) - len(once) == 2
+    assert without_repetitions([*records, *records]) == once
 
 
 def test_gigawords_count() -> None:

@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from trunkline.app.stories.fixture import load
 from trunkline.app.stories.run import STORIES, Outcome, play
 from trunkline_lab.errors import LabError
 
@@ -21,8 +22,8 @@ def story() -> None:
 @story.command("list")
 def list_() -> None:
     """Say which stories there are."""
-    for name, title in STORIES.items():
-        click.echo(f"{name}  {title}")
+    for name in STORIES:
+        click.echo(f"{name}  {load(name).title}")
 
 
 @story.command()

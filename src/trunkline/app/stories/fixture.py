@@ -1,4 +1,4 @@
-"""A story's fixture: its inputs and every figure it must come to, in one TOML file."""
+"""A story's fixture: its inputs, every figure it must come to, and its mutants, in one TOML file."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,15 +7,37 @@ from typing import Any
 
 import msgspec
 
+from trunkline.kernel.errors import NotFound
+
+
+class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule switched off. A mutant that passes means that the story would not notice if the rule were lost.
+
+    switch_off  the rule, in words
+    must_break  the figure that must come out wrong
+    values      set over the fixture's inputs: `policies` are changes of records over the API (path → merge patch), what an
+                operator could set too; `feed_as_new` gives what is fed again other names, as if it were not recognised
+    """
+
+    switch_off: str
+    must_break: str
+    values: dict[str, Any]
+
 
 class Fixture(msgspec.Struct, frozen=True, kw_only=True):
-    """The parsed file. `expect` holds the figures by name; `mutants` the rules that, switched off, must be noticed."""
+    """The parsed file. `expect` holds the figures by name."""
 
     story: str
     title: str
     values: dict[str, Any]
     expect: dict[str, Any]
-    mutants: dict[str, dict[str, str]]
+    mutants: dict[str, Mutant]
+
+    def with_mutant(self, name: str) -> "Fixture":
+        """With the mutant's values over the inputs. Raises NotFound for an unknown mutant."""
+        if name not in self.mutants:
+            raise NotFound("unknownMutant", f"{self.story} has no mutant {name!r}.", allowed=tuple(self.mutants))
+        return msgspec.structs.replace(self, values={**self.values, **self.mutants[name].values})
 
 
 def load(story: str) -> Fixture:
@@ -30,7 +52,7 @@ def parse(text: str) -> Fixture:
         story=values.pop("story"),
         title=values.pop("title"),
         expect=values.pop("expect"),
-        mutants=values.pop("mutant", {}),
+        mutants=msgspec.convert(values.pop("mutant", {}), dict[str, Mutant]),
         values=values,
     )
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -62,20 +62,23 @@ def environment_of(home: Path, url: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def throw_away(
-    clock_start: str, *, prefix: Sequence[str] = (), settings: Mapping[str, str] | None = None, keep: bool = False
+    clock_start: str, *, files: Mapping[str, str] | None = None, keep: bool = False
 ) -> Iterator[Installation]:
     """Start an installation whose clock begins at `clock_start`; stop and remove it at the end.
 
-    prefix  words before the command, as an `nsenter` into a laboratory
+    files   name → text of files for the home, readable by their owner only
     keep    leave the home in place, for looking into it
     """
     home = Path(tempfile.mkdtemp(prefix="trunkline-story-"))
     url = f"http://127.0.0.1:{_free_port()}"
-    environment = {**environment_of(home, url), "TRUNKLINE_CLOCK_START": clock_start, **(settings or {})}
+    environment = {**environment_of(home, url), "TRUNKLINE_CLOCK_START": clock_start}
+    for name, text in (files or {}).items():
+        (home / name).touch(mode=0o600)
+        (home / name).write_text(text, "utf-8")
     (home / "log").mkdir()
     with (home / "log" / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "trunkline", "up"],
+            [sys.executable, "-m", "trunkline", "up"],
             env=environment,
             stdout=log,
             stderr=log,

@@ -1,8 +1,7 @@
 """Plays a story in a throw-away installation and judges it: the figures of the fixture, then all invariants."""
 
 import contextlib
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,19 @@ import msgspec
 from rich.console import Console
 
 from trunkline.app.stories import s1
-from trunkline.app.stories.client import ApiClient, Refused, TimedOut
+from trunkline.app.stories.access import AccessNetwork
+from trunkline.app.stories.client import Refused, TimedOut
 from trunkline.app.stories.fixture import Fixture, differences, load
 from trunkline.app.stories.installation import Installation, throw_away
-from trunkline.app.stories.laboratory import LaboratoryAccess, laboratory, on_laboratory, prepare
-from trunkline.app.stories.mutants import apply_mutant
+from trunkline.app.stories.laboratory import installation_beside, laboratory, on_laboratory
+from trunkline.app.stories.laboratory_access import LaboratoryAccess
 from trunkline.app.stories.report import Report
+from trunkline.app.stories.scene import Scene, Step
 from trunkline.app.stories.simulated import SimulatedAccess
 from trunkline_lab.errors import LabError
 from trunkline_lab.home import Home
 
-STORIES = {"S1": "First line: from an order, over a real access line, to a bill"}
+STORIES: Mapping[str, Sequence[Step]] = {"S1": s1.STEPS}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,12 +40,14 @@ def play(
     at all, LabError included."""
     fixture = load(name)
     if mutant is not None:
-        fixture = apply_mutant(fixture, mutant)
+        fixture = fixture.with_mutant(mutant)
     folder.mkdir(parents=True, exist_ok=True)
-    report = Report(console, f"{fixture.story}: {fixture.title}", s1.STEPS)
+    report = Report(console, f"{fixture.story}: {fixture.title}", len(STORIES[name]))
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(laboratory(report.say, keep=keep)) if lab else None
-        installation = stack.enter_context(throw_away(fixture.values["clock"]["start"].isoformat(), keep=keep))
+        start = fixture.values["clock"]["start"].isoformat()
+        beside = throw_away(start, keep=keep) if home is None else installation_beside(home, start, keep=keep)
+        installation = stack.enter_context(beside)
         if keep:
             console.print(f"home: {installation.home}{f', laboratory: {home.root}' if home else ''}", highlight=False)
         problems = play_in(installation, fixture, report, folder, home=home)
@@ -63,15 +66,20 @@ def play_in(
 ) -> list[str]:
     """Play in an installation that runs; returns what is wrong at the end: figures, then findings of the check.
 
-    home    of the laboratory that is the access network, in which installation and caller must be; else it is simulated
+    home    of the laboratory that is the access network, beside which the installation was started; else it is simulated
     """
     operator, network = installation.operator(), installation.network()
     try:
+        access: AccessNetwork = SimulatedAccess(network)
         if home is not None:
             fixture = on_laboratory(fixture)
-            prepare(installation, operator, home)
-        access = _access(fixture, network, report, home)
-        s1.StoryS1(operator, fixture, access, report, folder).play()
+            again = bool(fixture.values.get("feed_as_new"))
+            access = LaboratoryAccess(operator, network, home, report, repeat_as_new=again)
+        for path, change in fixture.values.get("policies", {}).items():  # a mutant's
+            operator.patch(path, change)
+        scene = Scene(operator, fixture, access, report, folder)
+        for step in STORIES[fixture.story]:
+            step(scene)
         problems = differences(access.expected(fixture), report.figures)
     except (Refused, TimedOut, AssertionError, LabError) as error:
         return [f"{type(error).__name__}: {error}"]
@@ -80,13 +88,6 @@ def play_in(
         network.close()
     before_check()
     return [*problems, *_checked(installation, report)] if check else problems
-
-
-def _access(fixture: Fixture, network: ApiClient, report: Report, home: Home | None) -> s1.AccessNetwork:
-    if home is not None:
-        return LaboratoryAccess(network, home, report, repeat_as_new=bool(fixture.values.get("feed_as_new")))
-    installed_at = datetime.fromisoformat(str(fixture.values["clock"]["installed_at"]))
-    return SimulatedAccess(network, installed_at.replace(hour=8, minute=0, second=0))
 
 
 def _checked(installation: Installation, report: Report) -> list[str]:
