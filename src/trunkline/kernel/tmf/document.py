@@ -1,6 +1,5 @@
 """Documents: the JSON that is stored, patched and returned, and small pure operations on it."""
 
-import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -9,14 +8,13 @@ import jsonpath
 import msgspec
 
 from trunkline.kernel.errors import Invalid
-from trunkline.kernel.web.body import DECIMAL_DIGITS_MAX, SIZE_MAX, check_json
+from trunkline.kernel.web.body import SIZE_MAX
+from trunkline.kernel.web.json_check import check_json
 
 Document = dict[str, Any]
 IDENTITY = ("id", "href", "@type")
 OPERATIONS_MAX = 200
 TOKEN_PART_MAX = 200
-
-_LONG_NUMBER = re.compile(rb"\d{19}|\d[eE][+-]?\d{2}")
 
 _DOES_NOT_APPLY = (
     jsonpath.JSONPatchError,
@@ -42,34 +40,14 @@ def decode(text: str | bytes) -> Any:
 
 
 def parse_body(raw: bytes) -> Any:
-    """A request's body, its bytes checked already, with exact numbers. Raises Invalid for what is not JSON and for
-    numbers that cannot be stored."""
+    """A request's body, its bytes checked already (`check_json`), with exact numbers. Raises Invalid for what is not
+    JSON."""
     try:
-        body = decode(raw)
+        return decode(raw)
     except UnicodeDecodeError as error:
         raise Invalid("malformedJson", "The body is not UTF-8.", path="$") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid("malformedJson", "The body is not JSON.", message=f"{error}.", path="$") from error
-    if _LONG_NUMBER.search(raw):
-        _check_numbers(body, "$")
-    return body
-
-
-def is_storable(number: Decimal) -> bool:
-    """Whether the number is finite and of a size that money and quantities can have."""
-    _, digits, exponent = number.as_tuple()
-    return isinstance(exponent, int) and len(digits) + abs(exponent) <= DECIMAL_DIGITS_MAX
-
-
-def _check_numbers(value: Any, path: str) -> None:
-    if isinstance(value, Decimal) and not is_storable(value):
-        raise Invalid("numberOutOfRange", f"A number has at most {DECIMAL_DIGITS_MAX} digits.", path=path)
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _check_numbers(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_numbers(item, f"{path}[{index}]")
 
 
 def without_nulls(value: Any) -> Any:
@@ -113,7 +91,8 @@ def json_patch(target: Document, operations: Any) -> Document:
             ) from error
         if len(text) > SIZE_MAX:
             raise Invalid("invalidPatch", f"A document has at most {SIZE_MAX} bytes.", path=f"$[{number}]")
-        check_json(text)
+        if text:
+            check_json(text)
     if not isinstance(patched, dict):
         raise Invalid("invalidPatch", "The JSON Patch does not leave an object.", path="$")
     return patched

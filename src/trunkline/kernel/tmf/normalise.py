@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from trunkline.kernel.errors import Invalid
-from trunkline.kernel.tmf.document import Document, is_storable, without_nulls
+from trunkline.kernel.tmf.document import Document, without_nulls
+from trunkline.kernel.web.json_check import is_storable
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -102,7 +102,10 @@ def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query
     for name in ("filter", "depth", "expand"):
         if name in control:
             raise Unsupported(
-                "notOffered", f"{name!r} is not offered here.", hint="Use attribute filters: name=value, name.gt=value."
+                "notOffered",
+                f"{name!r} is not offered here.",
+                path=name,
+                hint="Use attribute filters: name=value, name.gt=value.",
             )
     sort = tuple(
         (item.lstrip("+- "), item.startswith("-")) for item in control.get("sort", "").split(",") if item.lstrip("+- ")

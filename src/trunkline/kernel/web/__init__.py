@@ -1,7 +1,7 @@
 """The HTTP frame of all endpoints: what an endpoint is, what it is given, what it answers, how errors look."""
 
 from trunkline.kernel.web.endpoint import Call, Endpoint, Handler, Reply, permits
-from trunkline.kernel.web.fault import RateLimited, error_app_handlers, error_body, to_refusal
+from trunkline.kernel.web.fault import RateLimited, error_body, to_refusal
 from trunkline.kernel.web.origin import Authenticate, Credentials, Origin, Principal
 from trunkline.kernel.web.query import Query
 from trunkline.kernel.web.route import Frame, Measured, Observer, route, run
@@ -22,7 +22,6 @@ __all__ = [
     "RateLimited",
     "Reply",
     "Router",
-    "error_app_handlers",
     "error_body",
     "permits",
     "route",

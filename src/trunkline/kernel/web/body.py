@@ -1,8 +1,5 @@
-"""The request's body: received with a limit, checked before anything decodes it, decoded with the field named on error.
-
-What the database or the arithmetic could not hold is refused here, once for all endpoints: NUL and lone surrogates in
-text, integers beyond 64 bits, decimals with absurd exponents, nesting without end.
-"""
+"""The request's body: received with a limit, and decoded with the field named on error. What JSON may hold is checked in
+`json_check`, before anything decodes it."""
 
 import re
 from collections.abc import AsyncIterable, Iterable
@@ -11,18 +8,25 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from trunkline.kernel.errors import Invalid, TooLarge
+from trunkline.kernel.errors import Invalid, TooLarge, UnsupportedMediaType
+from trunkline.kernel.web.json_check import is_storable, out_of_range
 
 SIZE_MAX = 1 << 20
-DEPTH_MAX = 64
-DECIMAL_DIGITS_MAX = 40
 
 _T = TypeVar("_T")
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NOT_BRACKET = re.compile(rb"[^\[\]{}]+")
-_BIG_NUMBER = re.compile(rb"\d{19}|\d[eE][+-]?\d{2}|[nN][aA][nN]|[iI][nN][fF]")
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(?:missing required|contains unknown) field `(?P<name>[^`]*)`")
+
+
+def check_coding(coding: str | None) -> None:
+    """Refuse a compressed body: what it grows to would have to be limited too. Raises UnsupportedMediaType."""
+    if coding is not None and coding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "unsupportedCoding",
+            f"A body cannot be sent as {coding[:40]!r}.",
+            hint="Send it without Content-Encoding.",
+            allowed=("identity",),
+        )
 
 
 async def receive(stream: AsyncIterable[bytes], declared: str | None, limit: int = SIZE_MAX) -> bytes:
@@ -39,18 +43,8 @@ async def receive(stream: AsyncIterable[bytes], declared: str | None, limit: int
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def check_json(raw: bytes) -> None:
-    """Refuse JSON that PostgreSQL or arithmetic cannot hold. Raises Invalid with the path of the field.
-
-    The common body pays only for a few searches in C; a tree is walked only when one of them found something.
-    """
-    _check_depth(raw)
-    if b"\\u0000" in raw or _BIG_NUMBER.search(raw):
-        _walk(decode_json(raw), "$")
-
-
 def decode_json(raw: bytes, type_: Any = Any) -> Any:
-    """Decode without the checks above. Raises Invalid with a JSONPath."""
+    """Decode without looking at numbers. Raises Invalid with a JSONPath."""
     try:
         return msgspec.json.decode(raw, type=type_)
     except msgspec.ValidationError as error:
@@ -62,11 +56,9 @@ def decode_json(raw: bytes, type_: Any = Any) -> Any:
 
 
 def decode_body(raw: bytes, type_: type[_T]) -> _T:
-    """A checked body as `type_`. Raises Invalid with the JSONPath of the wrong field."""
-    check_json(raw)
+    """A body whose JSON was checked (`check_json`) as `type_`. Raises Invalid with the JSONPath of the wrong field."""
     value: _T = decode_json(raw, type_)
-    if _BIG_NUMBER.search(raw):
-        _check_decimals(value, "$")
+    _check_decimals(value, "$")
     return value
 
 
@@ -92,52 +84,15 @@ def _too_large(limit: int) -> TooLarge:
     )
 
 
-def _check_depth(raw: bytes) -> None:
-    if raw.count(b"{") + raw.count(b"[") <= DEPTH_MAX:
-        return
-    brackets = _NOT_BRACKET.sub(b"", _STRINGS.sub(b"", raw))
-    for _ in range(DEPTH_MAX):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if not brackets:
-            return
-    raise Invalid("tooDeep", f"A body nests at most {DEPTH_MAX} levels, each of them closed.", path="$")
-
-
-def _walk(value: Any, path: str) -> None:
-    if isinstance(value, str):
-        _check_text(value, path)
-    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise _out_of_range(path, "a whole number of 64 bits")
-    elif isinstance(value, float) and abs(value) > 1e40:
-        raise _out_of_range(path, f"a number of at most {DECIMAL_DIGITS_MAX} digits")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key, path)
-            _walk(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _walk(item, f"{path}[{index}]")
-
-
-def _check_text(text: str, path: str) -> None:
-    if "\x00" in text:
-        raise Invalid("invalidText", "Text cannot hold the character NUL.", path=path, hint="Leave the character out.")
-
-
 def _check_decimals(value: Any, path: str) -> None:
     """Decimals come from numbers and from strings alike, so they are looked at after decoding."""
     for name, item in _children(value):
         where = f"{path}{name}"
         if isinstance(item, Decimal):
-            if not item.is_finite() or abs(item.adjusted()) > DECIMAL_DIGITS_MAX or _places(item) > DECIMAL_DIGITS_MAX:
-                raise _out_of_range(where, f"a number of at most {DECIMAL_DIGITS_MAX} digits")
-        else:
+            if not is_storable(item):
+                raise out_of_range(where)
+        elif not isinstance(item, str):
             _check_decimals(item, where)
-
-
-def _places(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    return len(number.as_tuple().digits) + (abs(exponent) if isinstance(exponent, int) else 0)
 
 
 def _children(value: Any) -> Iterable[tuple[str, Any]]:
@@ -148,7 +103,3 @@ def _children(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, list | tuple | set | frozenset):
         return [(f"[{index}]", item) for index, item in enumerate(value)]
     return ()
-
-
-def _out_of_range(path: str, wanted: str) -> Invalid:
-    return Invalid("numberOutOfRange", f"The number is out of range; wanted is {wanted}.", path=path)

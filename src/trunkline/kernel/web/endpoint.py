@@ -9,7 +9,8 @@ import msgspec
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, UnitOfWork
 from trunkline.kernel.errors import Forbidden, UnsupportedMediaType
-from trunkline.kernel.web.body import SIZE_MAX, check_json, decode_body
+from trunkline.kernel.web.body import SIZE_MAX, decode_body
+from trunkline.kernel.web.json_check import check_json
 from trunkline.kernel.web.origin import Principal
 from trunkline.kernel.web.query import Query
 

@@ -2,55 +2,37 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 import msgspec
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from trunkline.kernel.errors import (
     Invalid,
-    MethodNotAllowed,
-    NotFound,
     TooManyRequests,
     TrunklineError,
     Unauthenticated,
-    Unavailable,
 )
 from trunkline.kernel.ids import new_id
+from trunkline.kernel.web.database_fault import database_refusal
 from trunkline.kernel.web.endpoint import Reply
 from trunkline.kernel.web.origin import origin_of
 
 RETRY_AFTER_S = 1
 NOTHING = "There is nothing at this path; /openapi.json lists what there is."
 _log = logging.getLogger("trunkline.web")
-_BUSY = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.CannotConnectNowError,
-)
 
 
 def to_refusal(error: BaseException) -> TrunklineError:
     """Any exception as one of ours; what nobody expected is logged with its traceback and becomes internalError."""
     if isinstance(error, TrunklineError):
         return error
-    if isinstance(error, _BUSY):
-        return Unavailable(
-            "busy",
-            "Others are changing the same data.",
-            message="Nothing was done; send it again.",
-        )
-    if isinstance(error, asyncpg.DataError):
-        # A value that slipped through the checks of the body: logged, so that the check is added there.
-        _log.error("a value reached PostgreSQL that it cannot hold", exc_info=error)
-        return Invalid("invalidValue", "A value is out of the range that can be stored.", message="Nothing was done.")
+    if isinstance(error, ClientDisconnect):
+        return Invalid("bodyIncomplete", "The connection ended before the body did.", message="Nothing was done.")
+    if (known := database_refusal(error)) is not None:
+        return known
     _log.error("unexpected error", exc_info=error)
     return TrunklineError(
         "internalError",
@@ -88,34 +70,6 @@ class RateLimited(TooManyRequests):
     def __init__(self, code: str, reason: str, *, retry_after_s: float, message: str | None = None) -> None:
         super().__init__(code, reason, message=message)
         self.retry_after_s = retry_after_s
-
-
-def error_app_handlers() -> dict[Any, Callable[[Request, Exception], Any]]:
-    """Starlette's exception handlers: unknown paths and methods in the same shape as every other error."""
-
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        correlation_id = correlation_of(request)
-        known: TrunklineError
-        if error.status_code == 404:
-            known = NotFound("unknownPath", NOTHING, path=request.url.path)
-        elif error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
-            known = MethodNotAllowed(
-                "methodNotAllowed",
-                f"{request.method[:20]} is not offered here.",
-                path=request.url.path,
-                allowed=[name.strip() for name in allowed.split(",") if name.strip()],
-            )
-        else:
-            known = Invalid("invalidRequest", error.detail)
-        return to_response(error_reply(known, correlation_id, error.headers), correlation_id)
-
-    async def broken(request: Request, error: Exception) -> Response:
-        correlation_id = correlation_of(request)
-        return to_response(error_reply(to_refusal(error), correlation_id), correlation_id)
-
-    return {HTTPException: refused, Exception: broken}
 
 
 def to_response(reply: Reply, correlation_id: str) -> Response:

@@ -15,7 +15,7 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database
 from trunkline.kernel.errors import TrunklineError, Unauthenticated
 from trunkline.kernel.ids import new_id
-from trunkline.kernel.web.body import receive
+from trunkline.kernel.web.body import check_coding, receive
 from trunkline.kernel.web.endpoint import Call, Endpoint, Reply, forbidden, permits
 from trunkline.kernel.web.fault import error_reply, to_refusal, to_response
 from trunkline.kernel.web.origin import Authenticate, Principal, context_of, credentials_of, origin_of
@@ -98,10 +98,10 @@ class EndpointApp:
             else:
                 with self._frame.observer.request(self._endpoint, context):
                     reply = await self._logged(request, context, principal)
+            return to_response(reply, origin.correlation_id)
         except Exception as error:  # noqa: BLE001  the one place where everything ends in an answer
             correlation_id = origin.correlation_id if origin else new_id()
             return to_response(error_reply(to_refusal(error), correlation_id), correlation_id)
-        return to_response(reply, origin.correlation_id)
 
     async def _principal(self, request: Request) -> Principal:
         principal = await self._frame.authenticate(credentials_of(request.headers))
@@ -126,6 +126,7 @@ class EndpointApp:
         endpoint = self._endpoint
         content = b""
         if endpoint.method in ("POST", "PUT", "PATCH", "DELETE"):
+            check_coding(request.headers.get("content-encoding"))
             content = await receive(request.stream(), request.headers.get("content-length"), endpoint.size_max)
         call = Call(
             endpoint=endpoint,

@@ -88,7 +88,8 @@ class Router:
         method = scope["method"]
         found = node.apps.get("GET" if method == "HEAD" else method)
         if found is None:
+            allowed = sorted({*node.apps, "HEAD"} if "GET" in node.apps else node.apps)
             raise MethodNotAllowed(
-                "methodNotAllowed", f"{method[:20]} is not offered here.", path=scope["path"], allowed=sorted(node.apps)
+                "methodNotAllowed", f"{method[:20]} is not offered here.", path=scope["path"], allowed=allowed
             )
         return found

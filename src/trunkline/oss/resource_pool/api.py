@@ -5,6 +5,7 @@ import msgspec
 from trunkline.kernel.web import Call, Endpoint, Reply
 from trunkline.oss.resource_pool import facade
 from trunkline.oss.resource_pool.contracts import Member, PoolUse
+from trunkline.oss.resource_pool.resources import resource_pools
 
 _PATH = "/trunkline/v1/resourcePool/{id}/member"
 
@@ -57,4 +58,5 @@ async def _add(call: Call) -> Reply:
 
 async def _list(call: Call) -> Reply:
     async with call.database.read() as session:
+        await resource_pools.get(session, call.path["id"], call.context)
         return Reply(200, await facade.list_members(session, call.path["id"], call.context))
