@@ -54,7 +54,7 @@ def test_every_command_is_there_and_explains_itself(name: str) -> None:
     assert f"  {name} " in listed
 
 
-@pytest.mark.parametrize("name", ["bill", "user", "key", "events"])
+@pytest.mark.parametrize("name", ["bill", "user", "key", "events", "order"])
 def test_help_shows_an_example_that_names_the_command(name: str) -> None:
     module, _, attribute = COMMANDS[name][0].partition(":")
     for words, leaf in _leaves(getattr(importlib.import_module(module), attribute), (name,)):

@@ -44,6 +44,7 @@ def test_lines_that_do_not_work_are_held_mended_given_up_and_billed_as_they_came
     failed = a_line_that_nobody_can_mend_is_given_up_and_leaves_nothing(at, told)
     undone = a_line_whose_plan_says_so_is_taken_back_without_asking_anybody(at, told)
     partial = of_two_lines_one_works_and_the_other_is_given_up(at, told)
+    a_step_done_by_hand_is_skipped(at)
     arrears = a_price_in_arrears_is_sold_as_such(at)
     at.clock("2026-07-01T06:00:00+02:00")
     at.bill_run("2026-07-01")
@@ -94,7 +95,10 @@ def a_line_whose_device_is_unreachable_is_held_and_completes_when_it_is_retried(
 
     at.drive_node("simulator")
     at.clock(MENDED_AT)
-    order.retry(step)
+    listed = at.command("order", "held")
+    assert f"{order.service_order_id}  held  item 1, step {step['n']} 1.activate_access, since 2026-06-11" in listed
+    assert "    olt-1 does not answer. ConnectError on config-get.\n" in listed
+    at.command("order", "retry", order.service_order_id, "1.activate_access")
     order.until("inProgress", "inProgress")
     at.connect(order.user_name())
     order.until("completed", "completed")
@@ -135,10 +139,12 @@ def a_line_that_nobody_can_mend_is_given_up_and_leaves_nothing(at: Operations, t
     order.step("1.activate_access", "failed")
     order.until("held", "held")
     at.drive_node("simulator")
-    order.give_up("1", "The drop cable is cut, and the street may not be dug up.")
+    why = "The drop cable is cut, and the street may not be dug up."
+    at.command("order", "give-up", order.service_order_id, "1", "--reason", why)
     order.until("failed", "failed")
 
-    assert order.service_order()["note"][0]["text"] == "The drop cable is cut, and the street may not be dug up."
+    assert order.service_order()["note"][0]["text"] == why
+    assert at.command("order", "held") == "No order is held.\n"
     assert {item["state"] for item in order.product_order()["productOrderItem"]} == {"failed"}
     assert {product["status"] for product in order.products().values()} == {"aborted"}
     assert {service["state"] for service in order.services()} == {"terminated"}
@@ -240,6 +246,19 @@ def of_two_lines_one_works_and_the_other_is_given_up(at: Operations, told: Liste
         ],
     )
     return account
+
+
+def a_step_done_by_hand_is_skipped(at: Operations) -> None:
+    order = at.order(at.account("By hand"), "data-per-gb", "fibre-500")
+    at.drive_node("no-such-driver")
+    order.install("2")
+    order.step("2.activate_access", "failed")
+    order.until("held", "held")
+    at.drive_node("simulator")
+    at.command("order", "skip", order.service_order_id, "2.activate_access", "--reason", "configured by hand")
+    order.until("inProgress", "inProgress")
+    at.connect(order.user_name("2"))
+    order.until("completed", "completed")
 
 
 def _cancelling_is_refused(at: Operations, order: Order) -> None:

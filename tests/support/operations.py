@@ -39,6 +39,12 @@ class Operations:
         self.api.close()
         self._network.close()
 
+    def command(self, *words: str) -> str:
+        """Run a command of `trunkline` on the installation; returns what it said."""
+        done = self.installation.command(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def clock(self, to: str) -> None:
         """Move the clock to an instant."""
         self.api.post("/trunkline/v1/clock", {"now": to})

@@ -12,6 +12,7 @@ COMMANDS = {
     "work": ("trunkline.app.cli.installation:work", "Work: events, plans, jobs, audit seals (one process)."),
     "db": ("trunkline.app.cli.database:db", "The database: migrate, status, a shell."),
     "story": ("trunkline.app.cli.story:story", "Play the product's stories in throw-away installations."),
+    "order": ("trunkline.app.cli.order:order", "Orders that are held: list, retry, skip, give up."),
     "usage": ("trunkline.app.cli.usage:usage", "Usage: import files, look at suspense, process it again."),
     "bill": ("trunkline.app.cli.bill:bill", "Bills: run, list, print."),
     "user": ("trunkline.app.cli.security:user", "People who may log in."),

@@ -37,6 +37,7 @@ __all__ = [
     "find_by_external_id",
     "follow_plan",
     "give_up_item",
+    "plan_of",
     "services_of",
     "session_key",
     "session_seen",
