@@ -42,6 +42,9 @@ def test_recurring_periods_and_timing() -> None:
     price = from_offering_price({**yearly, "chargeTiming": "inArrears"})
     assert (price.period_months, price.timing) == (24, Timing.IN_ARREARS)
     assert from_product_price(price_as_sold(yearly)).period_months == 24
+    sold = from_product_price(price_as_sold({**yearly, "chargeTiming": "inArrears"}))
+    assert (sold.period_months, sold.timing) == (24, Timing.IN_ARREARS)
+    assert from_product_price(price_as_sold(yearly)).timing is Timing.IN_ADVANCE
 
 
 @pytest.mark.parametrize(
