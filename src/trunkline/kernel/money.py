@@ -3,7 +3,7 @@
 * `Money`: whole minor units (cents) plus currency. Documents, postings, ledgers.
 * `Micros`: 10⁻⁶ of a currency unit plus currency. Rated charges; a 5-second record would vanish in cents.
 
-`Decimal` appears only inside price arithmetic. A document rounds once per line, with `Micros.to_money` or `round_half_up`.
+`Decimal` appears only inside price arithmetic. A document rounds once per line, with `Money.rounded`.
 """
 
 from collections.abc import Sequence
@@ -107,10 +107,6 @@ class Micros(msgspec.Struct, frozen=True):
     def rounded(cls, amount: Decimal, currency: str) -> Self:
         """Micros from any decimal amount in currency units, rounded half up once."""
         return cls(int(round_half_up(amount * MICROS_PER_UNIT)), currency)
-
-    def to_money(self) -> Money:
-        """The document amount, rounded half up once."""
-        return Money.rounded(Decimal(self.micros) / MICROS_PER_UNIT, self.currency)
 
 
 def allocate(total: Money, weights: Sequence[int]) -> list[Money]:

@@ -71,13 +71,7 @@ def test_s1_first_bill_on_1_july_in_advance() -> None:
     assert (june.net, june.share) == (eur("26.67"), Share(20, 30, ShareUnit.DAY))
     assert (july.net, july.share) == (eur("40.00"), Share(31, 31, ShareUnit.DAY))
     assert result.charged == Period(active.start, at("2026-08-01"))
-    volume = usage_line(
-        PER_GB,
-        rate_usage(37_250_000_000, PER_GB),
-        quantity=37_250_000_000,
-        records=9,
-        covers=month("2026-06-11", "2026-07-01"),
-    )
+    volume = usage_line(PER_GB, quantity=37_250_000_000, records=9, covers=month("2026-06-11", "2026-07-01"))
     assert volume.net == eur("3.73")
     sums = totals([one_time_line(INSTALL), june, july, volume], "EUR")
     assert (sums.net, sums.tax, sums.gross) == (eur("120.40"), eur("22.88"), eur("143.28"))
@@ -85,6 +79,16 @@ def test_s1_first_bill_on_1_july_in_advance() -> None:
     assert formula(june, BERLIN) == "20 of 30 days of June 2026 × 40.00 = 26.6666…, rounded 26.67"
     assert formula(july, BERLIN) == "40.00 for July 2026"
     assert formula(volume, BERLIN) == "37.25 GB × 0.10 per GB = 3.725, rounded 3.73"
+
+
+def test_a_usage_line_is_the_price_of_its_total_however_many_sessions_made_it() -> None:
+    sessions = [164_710_406, *[4_635_661_199] * 7, 4_635_661_201]
+    assert sum(sessions) == 37_250_000_000
+    charges = sum(rate_usage(octets, PER_GB).micros for octets in sessions)
+    assert charges == 3_724_999, "each rounded by itself, they miss the border of half a cent"
+    line = usage_line(PER_GB, quantity=sum(sessions), records=9, covers=month("2026-06-11", "2026-07-01"))
+    assert line.net == eur("3.73")
+    assert formula(line, BERLIN) == "37.25 GB × 0.10 per GB = 3.725, rounded 3.73"
 
 
 def test_s1_mutants_change_the_figure() -> None:

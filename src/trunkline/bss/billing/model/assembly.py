@@ -12,7 +12,6 @@ from trunkline.bss.rating.contracts import BillingStart, ChargeLine, Price, Pric
 from trunkline.bss.rating.facade import from_product_price, one_time_line, recurring_lines, usage_line
 from trunkline.bss.usage.contracts import UsageTotal
 from trunkline.kernel.errors import Unprocessable
-from trunkline.kernel.money import Micros
 from trunkline.kernel.period import Period
 
 BILLABLE = frozenset({"active", "suspended", "pendingTerminate", "terminated"})
@@ -156,11 +155,7 @@ def _usage_item(prices: Mapping[tuple[str, str], tuple[dict[str, Any], Price]], 
         raise _no_price(total)
     product, price = found
     line = usage_line(
-        price,
-        Micros(total.charge_micros, total.currency),
-        quantity=total.quantity,
-        records=total.records,
-        covers=Period(total.first_at, total.last_at),
+        price, quantity=total.quantity, records=total.records, covers=Period(total.first_at, total.last_at)
     )
     return _item(product, price.id, line, total)
 

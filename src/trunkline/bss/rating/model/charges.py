@@ -29,9 +29,16 @@ def rate_usage(quantity: int, price: Price) -> Micros:
         return Micros.rounded(price.amount * quantity / price.per, price.currency)
 
 
-def usage_line(price: Price, charge: Micros, *, quantity: int, records: int, covers: Period) -> ChargeLine:
-    """The line of the rated usage of one product at one price: the sum of its charges, rounded half up once."""
-    return ChargeLine(price=price, net=charge.to_money(), covers=covers, quantity=quantity, records=records)
+def usage_line(price: Price, *, quantity: int, records: int, covers: Period) -> ChargeLine:
+    """The line of the usage of one product at one price: the price of its total, rounded half up once.
+
+    Not the sum of its records' charges: each of them was rounded, and at the border of half a cent the line would depend
+    on how many sessions there were, and not be what its formula says.
+    """
+    with localcontext() as arithmetic:
+        arithmetic.prec = PRECISION
+        net = Money.rounded(price.amount * quantity / price.per, price.currency)
+    return ChargeLine(price=price, net=net, covers=covers, quantity=quantity, records=records)
 
 
 def totals(lines: Sequence[ChargeLine], currency: str) -> Totals:
