@@ -19,7 +19,6 @@ OPENED = {
     "trunkline.bss.usage.model.accounting": "dates as FreeRADIUS writes them: one reader for records and for detail files",
     "trunkline.oss.activation.aaa": "the access network's records, as large a surface as a facade of its own",
     "trunkline.oss.activation.sealing": "keys of the access network, loaded by the processes that need them",
-    "trunkline.oss.service_order.steps": "the plan's step names, which the hand-over from the business side refers to",
 }
 """Modules used from outside all the same, each with the reason. The list may shrink; a name not needed fails."""
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "extras"}
