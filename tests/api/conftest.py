@@ -62,7 +62,10 @@ def listed_endpoints() -> list[Endpoint]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`closed` in a test's arguments: every endpoint that needs a principal. A new endpoint is there by itself."""
+    """`closed` in a test's arguments: the endpoints that need a principal, API by API. A new one is there by itself."""
     if "closed" in metafunc.fixturenames:
-        closed = [endpoint for endpoint in listed_endpoints() if not endpoint.public]
-        metafunc.parametrize("closed", closed, ids=[f"{endpoint.method} {endpoint.path}" for endpoint in closed])
+        groups: dict[str, list[Endpoint]] = {}
+        for endpoint in listed_endpoints():
+            if not endpoint.public:
+                groups.setdefault("/".join(endpoint.path.split("/")[:4]), []).append(endpoint)
+        metafunc.parametrize("closed", list(groups.values()), ids=list(groups))

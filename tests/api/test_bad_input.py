@@ -16,12 +16,14 @@ import pytest_asyncio
 from tests.api.conftest import Serve, listed_endpoints, served
 from trunkline.app import wiring
 from trunkline.kernel.ids import new_id
+from trunkline.kernel.tmf.mount import mounts_of
 from trunkline.kernel.tmf.openapi import openapi
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.kernel.web import Endpoint
 
 LISTED = listed_endpoints()
-DOCUMENT = openapi("", "", wiring.resources(), LISTED)["paths"]
+MOUNTS = [mount for declared in wiring.declared() for mount in mounts_of(declared)]
+DOCUMENT = openapi("", "", MOUNTS, LISTED)["paths"]
 TAKES_JSON = [found for found in LISTED if "requestBody" in DOCUMENT[found.path][found.method.lower()]]
 LISTS = [found for found in wiring.resources() if "list" in found.operations]
 

@@ -136,10 +136,6 @@ async def test_an_unknown_attribute_names_the_nearest(client: httpx.AsyncClient)
     assert "'familyName'" in body["message"]
 
 
-async def test_jsonpath_filters_are_not_offered(client: httpx.AsyncClient) -> None:
-    refused(await client.get(f"{INDIVIDUALS}?filter=x"), 501, "notOffered")
-
-
 @pytest.mark.parametrize(
     ("fields", "kept"),
     [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from tools.entities.conventions import Conventions
+from tools.entities.faces import FaceShape
 from tools.entities.shapes import Shapes
 
 _STATE_ATTRIBUTES = ("state", "status", "lifecycleStatus")
@@ -35,6 +36,15 @@ class Resource(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
     operations: tuple[str, ...]
     patch_forbidden: tuple[str, ...]
+    generations: tuple[int, ...] = ()
+    face: "FaceOf | None" = None
+
+
+class FaceOf(msgspec.Struct, frozen=True):
+    """The resource as generation 4 has it; `shapes` are those of its API."""
+
+    resource: Resource
+    shapes: dict[str, FaceShape]
 
 
 def resources_of(

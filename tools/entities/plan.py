@@ -12,7 +12,8 @@ import msgspec
 
 from tools.entities.contract import files, read
 from tools.entities.conventions import Conventions
-from tools.entities.facts import Resource, resources_of
+from tools.entities.faces import FaceWalk, read_hints
+from tools.entities.facts import FaceOf, Resource, resources_of
 from tools.entities.shapes import Shapes, Type, merged, plain
 
 SHARED = "kernel.tmf"
@@ -31,7 +32,6 @@ class Module(msgspec.Struct):
 
 class _Owner(msgspec.Struct, frozen=True):
     apis: tuple[int, ...] = ()
-    later: tuple[int, ...] = ()
     generation: int | None = None
 
 
@@ -69,6 +69,9 @@ class Planner:
         self._newer = [shapes for shapes in every if shapes.contract.generation == 5]
         self._older = [shapes for shapes in every if shapes.contract.generation == 4]
         self._values: dict[str, Attributes] = {}
+        self._hints = read_hints()
+        self._read: dict[int, Shapes] = {}
+        self._four = {number: path for (number, generation), path in present.items() if generation == 4}
 
     def value(self, name: str) -> Attributes:
         """The one definition of a value type."""
@@ -132,6 +135,8 @@ class Planner:
         common = Module(SHARED, shapes={name: self.value(name) for name in shared})
         common.sources = [source for module in planned for source in module.sources]
         self._place_enums([common, *planned])
+        for module in planned:
+            self._add_faces(module, common)
         return [common, *planned]
 
     def _closure(self, names: set[str]) -> set[str]:
@@ -149,6 +154,8 @@ class Planner:
             for resource in resources_of(shapes, self._conventions, self.mandatory, self.table.state_attributes):
                 module.resources.append(resource)
                 module.shapes[resource.name] = self._resource(resource.name, shapes)
+            if shapes.contract.generation == 5 and not self.table.modules[name].generation:
+                self._add_older_only(module, shapes.contract.number)
         todo = [kind.entity for attributes in module.shapes.values() for kind in attributes.values() if kind.entity]
         while todo:
             entity = todo.pop()
@@ -156,6 +163,70 @@ class Planner:
                 module.shapes[entity] = self.value(entity)
                 todo += [kind.entity for kind in module.shapes[entity].values() if kind.entity]
         return module
+
+    def _older_contract(self, number: int) -> Shapes | None:
+        """The generation 4 contract of an API, if there is one."""
+        if number not in self._four:
+            return None
+        if number not in self._read:
+            self._read[number] = Shapes(read(self._four[number]))
+        return self._read[number]
+
+    def _add_older_only(self, module: Module, number: int) -> None:
+        """Records that generation 5 of an API has given up."""
+        older = self._older_contract(number)
+        if older is None:
+            return
+        known = {resource.resource for resource in module.resources if resource.api == number}
+        for resource in resources_of(older, self._conventions, self.mandatory, self.table.state_attributes):
+            if self._hints.resources.get(resource.resource, resource.resource) not in known:
+                module.resources.append(resource)
+                module.shapes[resource.name] = self._resource(resource.name, older)
+
+    def _add_faces(self, module: Module, common: Module) -> None:
+        """To each resource the generations that it is served in, and its generation 4 form."""
+        faces: dict[tuple[int, str], FaceOf] = {}
+        newer = {
+            (shapes.contract.number, path.strip("/").split("/")[-2 if path.endswith("}") else -1])
+            for shapes in self.contracts[module.name]
+            if shapes.contract.generation == 5
+            for path in shapes.contract.paths
+        }
+        for number in dict.fromkeys(resource.api for resource in module.resources):
+            older = self._older_contract(number)
+            if older is not None:
+                faces |= self._faces(module, common, older)
+        module.resources = [
+            msgspec.structs.replace(
+                resource,
+                face=faces.get((resource.api, resource.resource)),
+                generations=tuple(
+                    generation
+                    for generation, there in (
+                        (4, (resource.api, resource.resource) in faces),
+                        (5, (resource.api, resource.resource) in newer),
+                    )
+                    if there
+                ),
+            )
+            for resource in module.resources
+        ]
+
+    def _faces(self, module: Module, common: Module, older: Shapes) -> dict[tuple[int, str], FaceOf]:
+        walk = FaceWalk(older, lambda name: module.shapes.get(name) or common.shapes.get(name) or {}, self._hints)
+        known = {resource.resource for resource in module.resources if resource.api == older.contract.number}
+        plainly = Conventions({}, {})
+        found = [
+            (self._hints.resources.get(resource.resource, resource.resource), resource)
+            for resource in resources_of(older, plainly, _required_of, self.table.state_attributes)
+        ]
+        for stored, resource in found:
+            if stored in known:
+                walk.resource(resource.name, stored[0].upper() + stored[1:])
+        shapes = walk.result()
+        return {
+            (older.contract.number, stored): FaceOf(resource, shapes) for stored, resource in found if stored in known
+        }
 
     def _place_enums(self, modules: list[Module]) -> None:
         """State enumerations go where their shapes go; one that two modules need goes to the shared one."""
@@ -176,6 +247,10 @@ class Planner:
         sources = self.contracts.get(module.name) or (self._newer + self._older)
         found = [shapes.states(shape, attribute) for shapes in sources if shape in shapes]
         return [(name, states) for name, states in found if name and states]
+
+
+def _required_of(entity: str, shapes: Shapes) -> frozenset[str]:
+    return shapes.shape(entity).required if entity in shapes else frozenset()
 
 
 def _plain(attributes: Attributes) -> Attributes:

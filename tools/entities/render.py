@@ -8,7 +8,8 @@ from functools import cache
 
 import msgspec
 
-from tools.entities.facts import Resource
+from tools.entities.faces import FaceShape
+from tools.entities.facts import FaceOf, Resource
 from tools.entities.plan import SHARED, Attributes, Module
 from tools.entities.shapes import Type
 
@@ -22,6 +23,7 @@ _KINDS = {
     "object": "dict[str, Any]",
     "any": "Any",
 }
+_FACE_FIELDS = ("name", "resource", "required", "events", "operations", "patch_forbidden")
 _TEXT = Type("string")
 _BASES = (
     ("EntityBase", ("@type", "@baseType", "@schemaLocation", "id", "href")),
@@ -39,6 +41,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase, ValueBase
+from trunkline.kernel.tmf.face import Face, Shape
 """
 
 
@@ -57,7 +60,10 @@ def render(module: Module, shared: Module) -> str:
             parts.append(f"from trunkline.kernel.tmf.types import {', '.join(names)}\n")
     parts += [_enum(name, states) for name, states in sorted(module.enums.items())]
     parts += [_class(name, attributes) for name, attributes in sorted(module.shapes.items())]
-    parts += [_info(resource) for resource in module.resources]
+    shapes = {resource.api: resource.face.shapes for resource in module.resources if resource.face}
+    parts += [_shapes(api, found) for api, found in shapes.items() if found]
+    names = [resource.name for resource in module.resources]
+    parts += [_info(resource, shared=names.count(resource.name) > 1) for resource in module.resources]
     return _formatted("\n\n".join(parts))
 
 
@@ -97,14 +103,34 @@ def _annotation(kind: Type) -> str:
     return one if one == "Any" else f"{one} | UnsetType"
 
 
-def _info(resource: Resource) -> str:
+def _info(resource: Resource, *, shared: bool) -> str:
+    """The facts; `shared` says that another API of the module has a resource of that name."""
     fields: dict[str, object] = {"name": resource.name, "resource": resource.resource, "api": f"TMF{resource.api}"}
     for name in ("parent", "required", "state_attribute", "states", "events", "operations", "patch_forbidden"):
         value = getattr(resource, name)
         if value:
             fields[name] = value
+    fields["generations"] = resource.generations
     arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items())
-    return f"{snake(resource.name).upper()} = EntityInfo({arguments})"
+    if resource.face:
+        arguments += f", face={_face(resource.face, resource.api)}"
+    suffix = f"_{resource.api}" if shared else ""
+    return f"{snake(resource.name).upper()}{suffix} = EntityInfo({arguments})"
+
+
+def _face(face: FaceOf, api: int) -> str:
+    fields = {name: getattr(face.resource, name) for name in _FACE_FIELDS}
+    arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value)
+    return f"Face({arguments}, shapes=_TMF{api}_SHAPES)" if face.shapes else f"Face({arguments})"
+
+
+def _shapes(api: int, shapes: dict[str, FaceShape]) -> str:
+    lines = [f"_TMF{api}_SHAPES = {{"]
+    for name, shape in shapes.items():
+        fields = msgspec.structs.asdict(shape)
+        first = [repr(fields.pop("name")), repr(fields.pop("stored_as"))]
+        lines.append(f"{name!r}: Shape({', '.join(first + [f'{k}={v!r}' for k, v in fields.items() if v])}),")
+    return "\n".join([*lines, "}"])
 
 
 def snake(wire: str) -> str:

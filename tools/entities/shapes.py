@@ -167,6 +167,8 @@ class Shapes:
         return ANY
 
     def _type_of_schema(self, name: str) -> Type:
+        if name == "Any":  # TMF656 gives a schema this name
+            return ANY
         node = self._schema(name)
         if any(key in node for key in ("allOf", "oneOf", "anyOf", "properties")):
             return Type("entity", entity=name) if self.shape_is_open(name) else Type("object")

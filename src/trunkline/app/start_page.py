@@ -28,8 +28,8 @@ def endpoints(served: Sequence[ServedApi]) -> list[Endpoint]:
 
 def _page(served: Sequence[ServedApi]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(api.api.code)}</td><td>{escape(api.api.name)}</td>"
-        f"<td>{', '.join(escape(resource.name) for resource in api.resources)}</td>"
+        f"<tr><td>{escape(api.api.code)} v{api.generation}</td><td>{escape(api.api.name)}</td>"
+        f"<td>{', '.join(escape(mount.name) for mount in api.mounts)}</td>"
         f'<td><a href="{escape(api.path)}/openapi.json">OpenAPI</a></td></tr>'
         for api in served
     )

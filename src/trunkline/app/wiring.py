@@ -11,39 +11,61 @@ from trunkline.adapters.simulator.access import SimulatedAccess
 from trunkline.app import clock_api, start_page
 from trunkline.app.settings import Settings
 from trunkline.bss.account import resources as account
+from trunkline.bss.agreement import resources as agreement
+from trunkline.bss.balance import resources as balance
 from trunkline.bss.billing import api as billing_api
 from trunkline.bss.billing import jobs as billing_jobs
 from trunkline.bss.billing import resources as billing
+from trunkline.bss.communication import resources as communication
 from trunkline.bss.customer import resources as customer
+from trunkline.bss.partner import resources as partner
 from trunkline.bss.party import resources as party
+from trunkline.bss.payment import resources as payment
 from trunkline.bss.product_catalog import resources as product_catalog
 from trunkline.bss.product_inventory import resources as product_inventory
 from trunkline.bss.product_ordering import facade as product_ordering_facade
 from trunkline.bss.product_ordering import resources as product_ordering
 from trunkline.bss.qualification import api as qualification_api
 from trunkline.bss.qualification import resources as qualification
+from trunkline.bss.sales import resources as sales
+from trunkline.bss.stock import resources as stock
+from trunkline.bss.trouble_ticket import resources as trouble_ticket
 from trunkline.bss.usage import api as usage_api
 from trunkline.bss.usage import resources as usage
 from trunkline.flows.order_to_activate import subscribers as order_to_activate
 from trunkline.flows.qualify.feasibility import NetworkFeasibility
 from trunkline.kernel.db import Database
+from trunkline.kernel.digital_identity import resources as digital_identity
+from trunkline.kernel.document import resources as document
+from trunkline.kernel.entity_catalog import resources as entity_catalog
+from trunkline.kernel.entity_inventory import resources as entity_inventory
+from trunkline.kernel.event_management import resources as event_management
 from trunkline.kernel.events.event import Subscription, subscriptions_in
 from trunkline.kernel.events.hub import Hub
 from trunkline.kernel.jobs import JobActions
 from trunkline.kernel.jobs import api as jobs_api
 from trunkline.kernel.plans import StepActions
 from trunkline.kernel.plans import api as plans_api
+from trunkline.kernel.policy import resources as policy
+from trunkline.kernel.process_flow import resources as process_flow
 from trunkline.kernel.security.api import Security
 from trunkline.kernel.tmf.catalogue import by_name, served_apis
 from trunkline.kernel.tmf.documents_api import document_endpoints
 from trunkline.kernel.tmf.hub_router import hub_endpoints
+from trunkline.kernel.tmf.mount import Alias
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.kernel.tmf.router import resource_endpoints
 from trunkline.kernel.web import Endpoint
+from trunkline.oss.activation import resources as activation
 from trunkline.oss.activation.ports import AccessDriver
+from trunkline.oss.alarm import resources as alarm
+from trunkline.oss.change import resources as change
 from trunkline.oss.geography import resources as geography
+from trunkline.oss.intent import resources as intent
+from trunkline.oss.performance import resources as performance
 from trunkline.oss.resource_catalog import resources as resource_catalog
 from trunkline.oss.resource_inventory import resources as resource_inventory
+from trunkline.oss.resource_order import resources as resource_order
 from trunkline.oss.resource_pool import api as resource_pool_api
 from trunkline.oss.resource_pool import resources as resource_pool
 from trunkline.oss.service_catalog import resources as service_catalog
@@ -53,27 +75,20 @@ from trunkline.oss.service_order import facade as service_order_facade
 from trunkline.oss.service_order import resources as service_order
 from trunkline.oss.service_order import steps as service_order_steps
 from trunkline.oss.service_order import subscribers as service_order_subscribers
+from trunkline.oss.service_problem import resources as service_problem
 from trunkline.oss.service_qualification import facade as service_qualification_facade
 from trunkline.oss.service_qualification import resources as service_qualification
+from trunkline.oss.service_quality import resources as service_quality
+from trunkline.oss.service_test import resources as service_test
+from trunkline.oss.workforce import resources as workforce
 
 RECORDS: tuple[ModuleType, ...] = (
-    party,
-    customer,
-    product_catalog,
-    account,
-    qualification,
-    product_ordering,
-    product_inventory,
-    usage,
-    billing,
-    geography,
-    service_catalog,
-    resource_catalog,
-    service_qualification,
-    service_order,
-    service_inventory,
-    resource_inventory,
-    resource_pool,
+    *(party, customer, product_catalog, account, agreement, communication, sales, qualification),
+    *(product_ordering, product_inventory, usage, balance, billing, payment, stock, trouble_ticket, partner),
+    *(geography, service_catalog, resource_catalog, service_qualification, service_order, resource_order),
+    *(service_inventory, resource_inventory, resource_pool, activation, alarm, service_problem),
+    *(performance, service_quality, service_test, workforce, change, intent),
+    *(entity_catalog, entity_inventory, document, event_management, process_flow, digital_identity, policy),
 )
 HOOKS: tuple[ModuleType, ...] = (product_ordering_facade, service_order_facade, service_qualification_facade)
 """Modules whose import attaches behaviour to a resource (`after_create`, `prepare`); named, so that none is forgotten."""
@@ -83,6 +98,12 @@ SUBSCRIBERS: tuple[ModuleType, ...] = (order_to_activate, service_order_subscrib
 def resources() -> tuple[Resource[Any], ...]:
     """All registered resources, domain by domain in their order of definition."""
     return tuple(value for module in RECORDS for value in vars(module).values() if _is_own(value, module))
+
+
+def declared() -> tuple[Resource[Any] | Alias, ...]:
+    """What is served: the resources, and the further APIs that serve some of them too."""
+    aliases = (value for module in RECORDS for value in vars(module).values() if isinstance(value, Alias))
+    return (*resources(), *aliases)
 
 
 def resources_by_name() -> dict[str, Resource[Any]]:
@@ -99,7 +120,7 @@ def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoi
     """All endpoints of the API. Those of telemetry come from the process that measures."""
     home = settings.home
     hub = Hub(allow_private=settings.mode == "demo")
-    served = served_apis(resources())
+    served = served_apis(declared())
     own = [
         *qualification_api.endpoints(NetworkFeasibility()),
         *usage_api.endpoints(),
@@ -115,7 +136,7 @@ def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoi
     taken = {(endpoint.method, endpoint.path) for endpoint in own}
     records = [
         endpoint
-        for resource in resources()
+        for resource in declared()
         for endpoint in resource_endpoints(resource)
         if (endpoint.method, endpoint.path) not in taken
     ]

@@ -48,7 +48,7 @@ async def work(settings: Settings, dsn: str) -> None:
         async with database.unit_of_work() as uow:
             await publish_key(uow, load_key(settings.home))
         subscriptions = wiring.subscriptions()
-        apis = [served.hub for served in served_apis(wiring.resources())]
+        apis = [served.hub for served in served_apis(wiring.declared())]
         allow_private = settings.mode == "demo"
         events = EventRunner(
             database,

@@ -15,7 +15,7 @@ TrunklineError
  └─ Unavailable 503        something we need does not answer; trying again is safe
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 
@@ -80,11 +80,18 @@ class Invalid(TrunklineError):
         return cls(
             first.code,
             first.reason,
-            message=f"{len(problems)} fields are wrong: " + "; ".join(f"{p.path}: {p.reason}" for p in problems),
+            message=_listed(problems),
             path=first.path,
             allowed=first.allowed,
             problems=problems,
         )
+
+    def rename(self, path: Callable[[str], str]) -> None:
+        """Let the error, and each problem in it, name its field by another path."""
+        for error in (self, *self.problems):
+            error.path = None if error.path is None else path(error.path)
+        if self.problems:
+            self.message = _listed(self.problems)
 
 
 class Unprocessable(Invalid):
@@ -137,3 +144,7 @@ class Unsupported(TrunklineError):
 class Unavailable(TrunklineError):
     status = 503
     retryable = True
+
+
+def _listed(problems: Sequence[Invalid]) -> str:
+    return f"{len(problems)} fields are wrong: " + "; ".join(f"{p.path}: {p.reason}" for p in problems)

@@ -17,7 +17,13 @@ from trunkline.kernel.tmf.apis import APIS
 from trunkline.kernel.tmf.entity import EntityInfo
 
 # The only examples in the contracts that break their own contract: a month that does not exist, a size without its unit.
-BROKEN_EXAMPLES = ("`$.validFor.endDateTime`", "`$.billDocument[0].size`")
+BROKEN_EXAMPLES = (
+    "`$.validFor.endDateTime`",
+    "`$.billDocument[0].size`",
+    "`$.completionDate`",
+    "`$.partyRevSharingReportItem[1].billPeriod.endDateTime`",
+    "`$.note[0].date`",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_the_committed_files_are_as_generated(modules: list[Module], tmp_path: P
     texts = generated(modules)
     assert stale(texts, ROOT) == [], "run `make entities`"
     for path, text in texts.items():
-        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, "utf-8")
     edited, removed = list(texts)[3:5]
     (tmp_path / edited).write_text(texts[edited] + "# edited\n", "utf-8")
@@ -79,6 +85,9 @@ def test_no_sentence_is_copied(modules: list[Module]) -> None:
         assert [text for text in texts if len(text.split()) > 2] == []  # a state may be two words
 
 
+WITHOUT_EXAMPLES = ("ManagedPolicy", "PolicyCatalog", "PolicyDomain", "OnDemandCollection", "IntentReport")
+
+
 def test_the_examples_of_the_contracts_fit(contracts: Path, modules: list[Module]) -> None:
     newest = {number: path for (number, generation), path in files(contracts).items() if generation == 5}
     by_api: dict[int, list[tuple[EntityInfo, type[msgspec.Struct]]]] = {}
@@ -86,12 +95,12 @@ def test_the_examples_of_the_contracts_fit(contracts: Path, modules: list[Module
         number = int(info.api.removeprefix("TMF"))
         if number in newest and number != 672:
             by_api.setdefault(number, []).append((info, entity))
-    assert len(by_api) == 12
+    assert len(by_api) == 31
     for number, resources in by_api.items():
         content = parse(newest[number])
         for info, entity in resources:
             documents = list(_examples(content, info.resource))
-            assert documents, f"{info.name} has no example"
+            assert bool(documents) != info.name.startswith(WITHOUT_EXAMPLES), info.name
             problems = [problem for document in documents if (problem := _problem(document, entity))]
             assert [text for text in problems if not text.endswith(BROKEN_EXAMPLES)] == [], info.name
 
@@ -132,7 +141,7 @@ def test_the_table_of_apis_is_that_of_the_contracts_and_of_the_domains(contracts
         versions.setdefault(number, []).append(version)
     versions[672].remove("5.0.0")  # a beta that knows neither permission nor userRole
     assert {api.number: list(api.versions) for api in APIS} == {api.number: versions[api.number] for api in APIS}
-    owned = [number for owner in read_table().modules.values() for number in (*owner.apis, *owner.later)]
+    owned = [number for owner in read_table().modules.values() for number in owner.apis]
     assert sorted(owned) == [api.number for api in APIS]
     assert len({api.segment for api in APIS}) == len(APIS)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AccountRef,
     ContactMedium,
@@ -184,6 +185,42 @@ class SettlementAccount(EntityBase, frozen=True, kw_only=True):
     tax_exemption: list[TaxExemptionCertificate] | UnsetType = UNSET
 
 
+_TMF666_SHAPES = {
+    "BillingAccount": Shape(
+        "BillingAccount",
+        "BillingAccount",
+        members={"contact": "Contact", "relatedParty": "RelatedParty"},
+        renames={"lastUpdate": "lastModified"},
+    ),
+    "Contact": Shape("Contact", "Contact", members={"contactMedium": "ContactMedium", "relatedParty": "RelatedParty"}),
+    "ContactMedium": Shape(
+        "ContactMedium",
+        "ContactMedium",
+        renames={"contactType": "mediumType"},
+        nest="characteristic",
+        outer=("mediumType", "preferred", "validFor"),
+    ),
+    "FinancialAccount": Shape(
+        "FinancialAccount",
+        "FinancialAccount",
+        members={"contact": "Contact", "relatedParty": "RelatedParty"},
+        renames={"lastUpdate": "lastModified"},
+    ),
+    "PartyAccount": Shape(
+        "PartyAccount",
+        "PartyAccount",
+        members={"contact": "Contact", "relatedParty": "RelatedParty"},
+        renames={"lastUpdate": "lastModified"},
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "SettlementAccount": Shape(
+        "SettlementAccount",
+        "SettlementAccount",
+        members={"contact": "Contact", "relatedParty": "RelatedParty"},
+        renames={"lastUpdate": "lastModified"},
+    ),
+}
+
 BILL_FORMAT = EntityInfo(
     name="BillFormat",
     resource="billFormat",
@@ -197,6 +234,15 @@ BILL_FORMAT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="BillFormat",
+        resource="billFormat",
+        required=("name",),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF666_SHAPES,
+    ),
 )
 
 BILL_PRESENTATION_MEDIA = EntityInfo(
@@ -212,6 +258,15 @@ BILL_PRESENTATION_MEDIA = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="BillPresentationMedia",
+        resource="billPresentationMedia",
+        required=("name",),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF666_SHAPES,
+    ),
 )
 
 BILLING_ACCOUNT = EntityInfo(
@@ -239,6 +294,32 @@ BILLING_ACCOUNT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="BillingAccount",
+        resource="billingAccount",
+        required=(
+            "name",
+            "relatedParty",
+            "accountBalance.amount",
+            "accountBalance.balanceType",
+            "accountBalance.validFor",
+            "accountRelationship.relationshipType",
+            "accountRelationship.validFor",
+            "contact.contactType",
+            "contact.validFor",
+            "defaultPaymentMethod.id",
+            "financialAccount.id",
+            "relatedParty.id",
+            "relatedParty.name",
+            "taxExemption.issuingJurisdiction",
+            "taxExemption.validFor",
+        ),
+        events=("BillingAccountAttributeValueChangeEvent", "BillingAccountStateChangeEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("accountBalance", "href", "id"),
+        shapes=_TMF666_SHAPES,
+    ),
 )
 
 BILLING_CYCLE_SPECIFICATION = EntityInfo(
@@ -254,6 +335,15 @@ BILLING_CYCLE_SPECIFICATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="BillingCycleSpecification",
+        resource="billingCycleSpecification",
+        required=("name",),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF666_SHAPES,
+    ),
 )
 
 FINANCIAL_ACCOUNT = EntityInfo(
@@ -279,6 +369,34 @@ FINANCIAL_ACCOUNT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="FinancialAccount",
+        resource="financialAccount",
+        required=(
+            "name",
+            "accountBalance.amount",
+            "accountBalance.balanceType",
+            "accountBalance.validFor",
+            "accountRelationship.relationshipType",
+            "accountRelationship.validFor",
+            "contact.contactType",
+            "contact.validFor",
+            "relatedParty.id",
+            "relatedParty.name",
+            "taxExemption.issuingJurisdiction",
+            "taxExemption.validFor",
+        ),
+        events=(
+            "FinancialAccountAttributeValueChangeEvent",
+            "FinancialAccountCreateEvent",
+            "FinancialAccountDeleteEvent",
+            "FinancialAccountStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "lastModified"),
+        shapes=_TMF666_SHAPES,
+    ),
 )
 
 PARTY_ACCOUNT = EntityInfo(
@@ -306,6 +424,32 @@ PARTY_ACCOUNT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="PartyAccount",
+        resource="partyAccount",
+        required=(
+            "name",
+            "relatedParty",
+            "accountBalance.amount",
+            "accountBalance.balanceType",
+            "accountBalance.validFor",
+            "accountRelationship.relationshipType",
+            "accountRelationship.validFor",
+            "contact.contactType",
+            "contact.validFor",
+            "defaultPaymentMethod.id",
+            "financialAccount.id",
+            "relatedParty.id",
+            "relatedParty.name",
+            "taxExemption.issuingJurisdiction",
+            "taxExemption.validFor",
+        ),
+        events=("PartyAccountAttributeValueChangeEvent", "PartyAccountStateChangeEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("accountBalance", "href", "id"),
+        shapes=_TMF666_SHAPES,
+    ),
 )
 
 SETTLEMENT_ACCOUNT = EntityInfo(
@@ -333,4 +477,30 @@ SETTLEMENT_ACCOUNT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="SettlementAccount",
+        resource="settlementAccount",
+        required=(
+            "name",
+            "relatedParty",
+            "accountBalance.amount",
+            "accountBalance.balanceType",
+            "accountBalance.validFor",
+            "accountRelationship.relationshipType",
+            "accountRelationship.validFor",
+            "contact.contactType",
+            "contact.validFor",
+            "defaultPaymentMethod.id",
+            "financialAccount.id",
+            "relatedParty.id",
+            "relatedParty.name",
+            "taxExemption.issuingJurisdiction",
+            "taxExemption.validFor",
+        ),
+        events=("SettlementAccountAttributeValueChangeEvent", "SettlementAccountStateChangeEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("accountBalance", "href", "id"),
+        shapes=_TMF666_SHAPES,
+    ),
 )

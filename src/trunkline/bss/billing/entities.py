@@ -12,10 +12,12 @@ from enum import StrEnum
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ValueBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AttachmentRefOrValue,
     BillingAccountRef,
     Characteristic,
+    CustomerBillRef,
     FinancialAccountRef,
     Money,
     PaymentMethodRef,
@@ -32,15 +34,6 @@ class CustomerBillOnDemandStateType(StrEnum):
     REJECTED = "rejected"
     DONE = "done"
     TERMINATED_WITH_ERROR = "terminatedWithError"
-
-
-class CustomerBillStateType(StrEnum):
-    NEW = "new"
-    ON_HOLD = "onHold"
-    VALIDATED = "validated"
-    SENT = "sent"
-    SETTLED = "settled"
-    PARTIALLY_PAID = "partiallyPaid"
 
 
 class AppliedBillingTaxRate(EntityBase, frozen=True, kw_only=True):
@@ -130,10 +123,18 @@ class CustomerBillOnDemand(EntityBase, frozen=True, kw_only=True):
     state: str | UnsetType = UNSET
 
 
-class CustomerBillRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
+_TMF678_SHAPES = {
+    "AppliedCustomerBillingRate": Shape(
+        "AppliedCustomerBillingRate", "AppliedCustomerBillingRate", renames={"appliedBillingRateType": "type"}
+    ),
+    "CustomerBill": Shape("CustomerBill", "CustomerBill", members={"relatedParty": "RelatedPartyRef"}),
+    "CustomerBillOnDemand": Shape(
+        "CustomerBillOnDemand", "CustomerBillOnDemand", members={"relatedParty": "RelatedPartyRef"}
+    ),
+    "RelatedPartyRef": Shape(
+        "RelatedPartyRef", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)
+    ),
+}
 
 APPLIED_CUSTOMER_BILLING_RATE = EntityInfo(
     name="AppliedCustomerBillingRate",
@@ -141,6 +142,14 @@ APPLIED_CUSTOMER_BILLING_RATE = EntityInfo(
     api="TMF678",
     required=("bill.id", "billingAccount.id", "product.id"),
     operations=("list", "retrieve"),
+    generations=(4, 5),
+    face=Face(
+        name="AppliedCustomerBillingRate",
+        resource="appliedCustomerBillingRate",
+        required=("bill.id", "billingAccount.id", "characteristic.name", "characteristic.value", "product.id"),
+        operations=("list", "retrieve"),
+        shapes=_TMF678_SHAPES,
+    ),
 )
 
 BILL_CYCLE = EntityInfo(
@@ -149,6 +158,7 @@ BILL_CYCLE = EntityInfo(
     api="TMF678",
     required=("BillCycleSpecification.id",),
     operations=("list", "retrieve"),
+    generations=(5,),
 )
 
 CUSTOMER_BILL = EntityInfo(
@@ -183,6 +193,37 @@ CUSTOMER_BILL = EntityInfo(
         "taxIncludedAmount",
         "taxItem",
     ),
+    generations=(4, 5),
+    face=Face(
+        name="CustomerBill",
+        resource="customerBill",
+        required=("billingAccount.id", "financialAccount.id", "paymentMethod.id", "relatedParty.id"),
+        operations=("list", "retrieve", "patch"),
+        patch_forbidden=(
+            "amountDue",
+            "appliedPayment",
+            "billDate",
+            "billDocument",
+            "billNo",
+            "billingAccount",
+            "billingPeriod",
+            "category",
+            "financialAccount",
+            "href",
+            "id",
+            "lastUpdate",
+            "nextBillDate",
+            "paymentDueDate",
+            "paymentMethod",
+            "relatedParty",
+            "remainingAmount",
+            "runType",
+            "taxExcludedAmount",
+            "taxIncludedAmount",
+            "taxItem",
+        ),
+        shapes=_TMF678_SHAPES,
+    ),
 )
 
 CUSTOMER_BILL_ON_DEMAND = EntityInfo(
@@ -194,4 +235,12 @@ CUSTOMER_BILL_ON_DEMAND = EntityInfo(
     states=("inProgress", "rejected", "done", "terminatedWithError"),
     events=("CustomerBillOnDemandCreateEvent", "CustomerBillOnDemandStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    generations=(4, 5),
+    face=Face(
+        name="CustomerBillOnDemand",
+        resource="customerBillOnDemand",
+        required=("billingAccount.id", "customerBill.id", "relatedParty.id"),
+        operations=("create", "list", "retrieve"),
+        shapes=_TMF678_SHAPES,
+    ),
 )

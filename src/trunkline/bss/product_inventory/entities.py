@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AgreementItemRef,
     BillingAccountRef,
@@ -57,6 +58,44 @@ class Product(EntityBase, frozen=True, kw_only=True):
     termination_date: datetime | UnsetType = UNSET
 
 
+_TMF637_SHAPES = {
+    "Product": Shape(
+        "Product",
+        "Product",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "product": "ProductRefOrValue",
+            "productOrderItem": "RelatedProductOrderItem",
+            "productPrice": "ProductPrice",
+            "productRelationship": "ProductRelationship",
+            "relatedParty": "RelatedParty",
+        },
+    ),
+    "ProductPrice": Shape("ProductPrice", "ProductPrice", renames={"priceAlteration": "productPriceAlteration"}),
+    "ProductRefOrValue": Shape(
+        "ProductRefOrValue",
+        "ProductRefOrValue",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "product": "ProductRefOrValue",
+            "productOrderItem": "RelatedProductOrderItem",
+            "productPrice": "ProductPrice",
+            "productRelationship": "ProductRelationship",
+            "relatedParty": "RelatedParty",
+        },
+    ),
+    "ProductRelationship": Shape(
+        "ProductRelationship", "ProductRelationship", nest="product", outer=("relationshipType",)
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyOrPartyRole", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedPlaceRefOrValue": Shape("RelatedPlaceRefOrValue", "RelatedPlaceRefOrValue", fold="place", outer=("role",)),
+    "RelatedProductOrderItem": Shape(
+        "RelatedProductOrderItem",
+        "RelatedOrderItem",
+        renames={"orderHref": "productOrderHref", "orderId": "productOrderId"},
+    ),
+}
+
 PRODUCT = EntityInfo(
     name="Product",
     resource="product",
@@ -101,4 +140,38 @@ PRODUCT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="Product",
+        resource="product",
+        required=(
+            "status",
+            "agreement.id",
+            "billingAccount.id",
+            "place.role",
+            "productCharacteristic.name",
+            "productCharacteristic.value",
+            "productOffering.id",
+            "productOrderItem.orderItemId",
+            "productOrderItem.productOrderId",
+            "productPrice.price",
+            "productPrice.priceType",
+            "productRelationship.product",
+            "productRelationship.relationshipType",
+            "productSpecification.id",
+            "realizingResource.id",
+            "realizingService.id",
+            "relatedParty.id",
+        ),
+        events=(
+            "ProductAttributeValueChangeEvent",
+            "ProductBatchEvent",
+            "ProductCreateEvent",
+            "ProductDeleteEvent",
+            "ProductStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF637_SHAPES,
+    ),
 )

@@ -11,11 +11,11 @@ from enum import StrEnum
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AgreementRef,
     AppointmentRef,
     BillingAccountRef,
-    ChannelRef,
     Duration,
     ExternalIdentifier,
     Note,
@@ -23,9 +23,13 @@ from trunkline.kernel.tmf.types import (
     Price,
     PriceAlteration,
     ProductOfferingPriceRef,
+    ProductOfferingQualificationItemRef,
+    ProductOfferingQualificationRef,
     ProductOfferingRef,
     ProductOrderItemRef,
+    ProductOrderRef,
     ProductRefOrValue,
+    RelatedChannel,
     RelatedPartyRefOrPartyRoleRef,
 )
 
@@ -47,22 +51,6 @@ class ProductOrderItemStateType(StrEnum):
     PARTIAL = "partial"
     ASSESSING_CANCELLATION = "assessingCancellation"
     PENDING_CANCELLATION = "pendingCancellation"
-
-
-class ProductOrderStateType(StrEnum):
-    ACKNOWLEDGED = "acknowledged"
-    REJECTED = "rejected"
-    PENDING = "pending"
-    HELD = "held"
-    IN_PROGRESS = "inProgress"
-    CANCELLED = "cancelled"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    PARTIAL = "partial"
-    ASSESSING_CANCELLATION = "assessingCancellation"
-    PENDING_CANCELLATION = "pendingCancellation"
-    DRAFT = "draft"
-    IN_PROGRESS_ACCEPTED = "inProgress.accepted"
 
 
 class CancelProductOrder(EntityBase, frozen=True, kw_only=True):
@@ -101,19 +89,6 @@ class OrderTerm(ExtensibleBase, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     duration: Duration | UnsetType = UNSET
     name: str | UnsetType = UNSET
-
-
-class ProductOfferingQualificationItemRef(ExtensibleBase, frozen=True, kw_only=True):
-    item_id: str | UnsetType = UNSET
-    product_offering_qualification_href: str | UnsetType = UNSET
-    product_offering_qualification_id: str | UnsetType = UNSET
-    product_offering_qualification_name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
-
-class ProductOfferingQualificationRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
 
 
 class ProductOrder(EntityBase, frozen=True, kw_only=True):
@@ -198,11 +173,6 @@ class ProductOrderMilestone(ExtensibleBase, frozen=True, kw_only=True):
     status: str | UnsetType = UNSET
 
 
-class ProductOrderRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
-
 class QuoteItemRef(ExtensibleBase, frozen=True, kw_only=True):
     quote_href: str | UnsetType = UNSET
     quote_id: str | UnsetType = UNSET
@@ -215,10 +185,59 @@ class QuoteRef(EntityBase, frozen=True, kw_only=True):
     at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
 
 
-class RelatedChannel(ExtensibleBase, frozen=True, kw_only=True):
-    channel: ChannelRef | UnsetType = UNSET
-    role: str | UnsetType = UNSET
-
+_TMF622_SHAPES = {
+    "ProductOfferingQualificationItemRef": Shape(
+        "ProductOfferingQualificationItemRef", "ProductOfferingQualificationItemRef", renames={"itemId": "id"}
+    ),
+    "ProductOrder": Shape(
+        "ProductOrder",
+        "ProductOrder",
+        members={
+            "channel": "RelatedChannel",
+            "productOrderItem": "ProductOrderItem",
+            "relatedParty": "RelatedParty/RelatedPartyRefOrPartyRoleRef",
+        },
+        renames={"creationDate": "orderDate"},
+    ),
+    "ProductOrderItem": Shape(
+        "ProductOrderItem",
+        "ProductOrderItem",
+        members={
+            "product": "ProductRefOrValue",
+            "productOfferingQualificationItem": "ProductOfferingQualificationItemRef",
+            "productOrderItem": "ProductOrderItem",
+            "quoteItem": "QuoteItemRef",
+        },
+    ),
+    "ProductPrice": Shape("ProductPrice", "ProductPrice", renames={"priceAlteration": "productPriceAlteration"}),
+    "ProductRefOrValue": Shape(
+        "ProductRefOrValue",
+        "ProductRefOrValue",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "product": "ProductRefOrValue",
+            "productOrderItem": "RelatedProductOrderItem",
+            "productPrice": "ProductPrice",
+            "productRelationship": "ProductRelationship",
+            "relatedParty": "RelatedParty",
+        },
+    ),
+    "ProductRelationship": Shape(
+        "ProductRelationship", "ProductRelationship", nest="product", outer=("relationshipType",)
+    ),
+    "QuoteItemRef": Shape("QuoteItemRef", "QuoteItemRef", renames={"quoteItemId": "id"}),
+    "RelatedChannel": Shape("RelatedChannel", "RelatedChannel", fold="channel", outer=("role",)),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyOrPartyRole", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedParty/RelatedPartyRefOrPartyRoleRef": Shape(
+        "RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)
+    ),
+    "RelatedPlaceRefOrValue": Shape("RelatedPlaceRefOrValue", "RelatedPlaceRefOrValue", fold="place", outer=("role",)),
+    "RelatedProductOrderItem": Shape(
+        "RelatedProductOrderItem",
+        "RelatedOrderItem",
+        renames={"orderHref": "productOrderHref", "orderId": "productOrderId"},
+    ),
+}
 
 CANCEL_PRODUCT_ORDER = EntityInfo(
     name="CancelProductOrder",
@@ -233,6 +252,19 @@ CANCEL_PRODUCT_ORDER = EntityInfo(
         "CancelProductOrderStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    generations=(4, 5),
+    face=Face(
+        name="CancelProductOrder",
+        resource="cancelProductOrder",
+        required=("productOrder", "productOrder.id"),
+        events=(
+            "CancelProductOrderCreateEvent",
+            "CancelProductOrderInformationRequiredEvent",
+            "CancelProductOrderStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve"),
+        shapes=_TMF622_SHAPES,
+    ),
 )
 
 PRODUCT_ORDER = EntityInfo(
@@ -285,4 +317,32 @@ PRODUCT_ORDER = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id", "requestedInitialState"),
+    generations=(4, 5),
+    face=Face(
+        name="ProductOrder",
+        resource="productOrder",
+        required=(
+            "productOrderItem",
+            "agreement.id",
+            "billingAccount.id",
+            "channel.id",
+            "note.text",
+            "payment.id",
+            "productOfferingQualification.id",
+            "productOrderItem.action",
+            "productOrderItem.id",
+            "quote.id",
+            "relatedParty.id",
+        ),
+        events=(
+            "ProductOrderAttributeValueChangeEvent",
+            "ProductOrderCreateEvent",
+            "ProductOrderDeleteEvent",
+            "ProductOrderInformationRequiredEvent",
+            "ProductOrderStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "orderDate"),
+        shapes=_TMF622_SHAPES,
+    ),
 )

@@ -1,6 +1,6 @@
 """The TMF hub: who wants to hear of which events (`/hub` of each API)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -29,12 +29,20 @@ class HubApi(msgspec.Struct, frozen=True, kw_only=True):
     resources   names of its resources, lower camel case; their TMF events are offered
     generation  4 or 5: the form of the notification
     represent   the `event` member in the API's own form, where it differs from the payload (v4 documents)
+    names       event type → its name in this API's contract, where that is another
+    stored      from an attribute's dotted path in this API to where it is stored, where that may be another
     """
 
     path: str
     resources: tuple[str, ...]
     generation: Literal[4, 5] = 5
     represent: Callable[[Event], dict[str, Any]] | None = None
+    names: Mapping[str, str] = {}
+    stored: Callable[[str], str] | None = None
+
+    def name_of(self, type_: str) -> str:
+        """What this API calls an event type."""
+        return self.names.get(type_, type_)
 
 
 class HubSubscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +82,8 @@ class Hub:
         or the tenant has 1,000 subscriptions.
         """
         wish = _checked(body)
-        query = parse_query(wish.query, api.resources)
+        types = {name: type_ for type_, name in api.names.items()}
+        query = parse_query(wish.query, api.resources, types=types, stored=api.stored)
         await resolve(wish.callback, allow_private=self.allow_private)
         await hold_relay(uow)
         if (

@@ -143,12 +143,12 @@ class HubSender:
         return accepted
 
     async def _send(self, client: httpx.AsyncClient, subscriber: Subscriber, row: Record) -> Exception | None:
-        event = from_row(row)
-        url = subscriber.url(event.type)
+        event, api = from_row(row), self._apis[subscriber.api]
+        url = subscriber.url(api.name_of(event.type))
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 target = await resolve(url, allow_private=self._allow_private)
-                content = encode_payload(notification(event, self._apis[subscriber.api])).encode()
+                content = encode_payload(notification(event, api)).encode()
                 await _post(client, url, target, content)
         except TimeoutError:
             return DeliveryRefused(f"No answer within {self._timeout.total_seconds():g} s.")

@@ -8,7 +8,7 @@ Conditions are equality, joined by `&`; alternatives by comma or by repeating th
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -29,8 +29,18 @@ class EventQuery(msgspec.Struct, frozen=True):
     condition: str | None
 
 
-def parse_query(text: str, resources: Sequence[str]) -> EventQuery:
-    """Parse a subscription's query against the resources of its API. Raises Invalid with path `$.query`."""
+def parse_query(
+    text: str,
+    resources: Sequence[str],
+    *,
+    types: Mapping[str, str] | None = None,
+    stored: Callable[[str], str] | None = None,
+) -> EventQuery:
+    """Parse a subscription's query against the resources of its API. Raises Invalid with path `$.query`.
+
+    types   the API's name of an event type → the type, where they differ
+    stored  from an attribute's path in the API to where it is stored
+    """
     if len(text) > LENGTH:
         raise _invalid(f"It is longer than {LENGTH} characters.")
     wanted: dict[str, list[str]] = {}
@@ -42,9 +52,10 @@ def parse_query(text: str, resources: Sequence[str]) -> EventQuery:
         wanted.setdefault(name, []).extend(unquote_plus(part).strip("\"'") for part in value.split(","))
     if sum(map(len, wanted.values())) > CLAUSES:
         raise _invalid(f"It has more than {CLAUSES} conditions.")
-    types = wanted.pop("eventType", None)
-    parts = [_condition(name, values, resources) for name, values in sorted(wanted.items())]
-    return EventQuery(None if types is None else _types(types, resources), " && ".join(parts) or None)
+    named = wanted.pop("eventType", None)
+    parts = [_condition(stored(name) if stored else name, values, resources) for name, values in sorted(wanted.items())]
+    chosen = None if named is None else _types([(types or {}).get(name, name) for name in named], resources)
+    return EventQuery(chosen, " && ".join(parts) or None)
 
 
 def event_prefix(resource: str) -> str:

@@ -13,21 +13,21 @@ def notification(event: Event, api: HubApi) -> dict[str, Any]:
 
     `timeOcurred` is spelt so in the contracts of generation 4, `timeOccurred` in those of generation 5.
     """
-    instant = _instant_text(event.occurred_at)
+    instant, name = _instant_text(event.occurred_at), api.name_of(event.type)
     body: dict[str, Any] = {
         "eventId": event.id,
         "eventTime": instant,
-        "eventType": event.type,
+        "eventType": name,
         "correlationId": event.correlation_id,
         "domain": event.source,
-        "title": event.type,
+        "title": name,
         "event": event.payload if api.represent is None else api.represent(event),
     }
     if api.generation == 4:
         return {**body, "timeOcurred": instant}
     return {
         **body,
-        "@type": event.type,
+        "@type": name,
         "timeOccurred": instant,
         "source": _reference(event.resource_id, event_prefix(event.resource), _href(event)),
         "reportingSystem": _reference("trunkline", "System", None),

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import EntityRef, RelatedPartyRefOrPartyRoleRef, TimePeriod
 
 
@@ -48,6 +49,11 @@ class UserRoleRef(EntityBase, frozen=True, kw_only=True):
     at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
 
 
+_TMF672_SHAPES = {
+    "Permission": Shape("Permission", "Permission", members={"granter": "RelatedParty", "user": "RelatedParty"}),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+}
+
 PERMISSION = EntityInfo(
     name="Permission",
     resource="permission",
@@ -69,6 +75,31 @@ PERMISSION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch"),
     patch_forbidden=("creationDate", "href", "id"),
+    generations=(4,),
+    face=Face(
+        name="Permission",
+        resource="permission",
+        required=(
+            "user",
+            "validFor",
+            "assetUserRole.manageableAsset",
+            "assetUserRole.userRole",
+            "granter.id",
+            "privilege.action",
+            "privilege.function",
+            "privilege.manageableAsset",
+            "user.id",
+        ),
+        events=(
+            "PermissionAttributeValueChangeEvent",
+            "PermissionCreateEvent",
+            "PermissionDeleteEvent",
+            "PermissionStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch"),
+        patch_forbidden=("creationDate", "href", "id"),
+        shapes=_TMF672_SHAPES,
+    ),
 )
 
 USER_ROLE = EntityInfo(
@@ -84,4 +115,19 @@ USER_ROLE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch"),
     patch_forbidden=("href", "id"),
+    generations=(4,),
+    face=Face(
+        name="UserRole",
+        resource="userRole",
+        required=("entitlement",),
+        events=(
+            "UserRoleAttributeValueChangeEvent",
+            "UserRoleCreateEvent",
+            "UserRoleDeleteEvent",
+            "UserRoleStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF672_SHAPES,
+    ),
 )

@@ -3,6 +3,8 @@
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from trunkline.kernel.tmf.face import Face
+
 
 class ValueBase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """A typed view of one JSON object. Attributes that are not there are UNSET; unknown ones stay in the document only."""
@@ -35,6 +37,8 @@ class EntityInfo(msgspec.Struct, frozen=True, kw_only=True):
     events           notifications that the contract declares
     operations       create, list, retrieve, patch, replace, delete: those that the contract declares
     patch_forbidden  attributes that a client may not change, where the contract says so
+    generations      those that have the resource
+    face             what generation 4 says of it
     """
 
     name: str
@@ -47,3 +51,5 @@ class EntityInfo(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     patch_forbidden: tuple[str, ...] = ()
+    generations: tuple[int, ...] = ()
+    face: Face | None = None

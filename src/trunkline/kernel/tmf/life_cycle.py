@@ -54,3 +54,30 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
                 path=path,
                 allowed=allowed,
             )
+
+
+SPECIFICATION_LIFE_CYCLE = LifeCycle(
+    attribute="lifecycleStatus",
+    initial="In study",
+    entry={"In design", "In test", "Active", "Launched"},
+    moves={
+        "In study": {"In design", "Rejected"},
+        "In design": {"In test", "Active", "Rejected"},
+        "In test": {"Active", "In design", "Rejected"},
+        "Active": {"Launched", "Retired"},
+        "Launched": {"Retired"},
+        "Retired": {"Obsolete", "Launched", "Active"},
+    },
+)
+"""Of catalog entities, where a domain has no reason for another (TMF620, annex on life cycle management)."""
+
+
+def task_life_cycle(initial: str) -> LifeCycle:
+    """Of a task resource: carried out once, done or ended with an error. `initial` is the contract's word for received."""
+    return LifeCycle(
+        initial=initial,
+        moves={
+            initial: {"inProgress", "done", "rejected", "cancelled", "terminatedWithError"},
+            "inProgress": {"done", "cancelled", "terminatedWithError"},
+        },
+    )

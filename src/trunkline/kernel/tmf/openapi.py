@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.kernel.tmf.resource import Resource
+from trunkline.kernel.tmf.face_schema import FaceSchemas
+from trunkline.kernel.tmf.mount import Mount
 from trunkline.kernel.tmf.schema import json_schemas
 from trunkline.kernel.web import Endpoint
 
@@ -25,22 +26,33 @@ _LIST_PARAMETERS = (
     ("sort", "string", "Attributes to sort by, by comma; a minus sorts downwards"),
     ("after", "string", "Cursor of the last record of the page before"),
     ("before", "string", "Cursor of the first record of the page after"),
+    ("filter", "string", "JSONPath predicate: conditions on the same element of an array"),
+    ("expand", "string", "References to answer with their records, by comma"),
+    ("depth", "integer", "1: answer every reference with its record"),
 )
 
 
-def openapi(
-    title: str, version: str, resources: Sequence[Resource[Any]], endpoints: Sequence[Endpoint]
-) -> dict[str, Any]:
-    """The OpenAPI document of these endpoints; `resources` give the schemas of the record endpoints among them."""
-    by_path: dict[str, Resource[Any]] = {}
-    for resource in resources:
-        by_path[resource.base_path] = by_path[f"{resource.base_path}/{{id}}"] = resource
+def openapi(title: str, version: str, mounts: Sequence[Mount], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of these endpoints; `mounts` give the schemas of the record endpoints among them."""
+    by_path = {path: mount for mount in mounts for path in (mount.path, f"{mount.path}/{{id}}")}
     bodies = [type_ for endpoint in endpoints for type_ in (endpoint.request, endpoint.response) if type_ is not None]
-    types = list(dict.fromkeys([*(resource.entity for resource in resources), *bodies]))
+    types = list(dict.fromkeys([*(mount.resource.entity for mount in mounts), *bodies]))
     schema_of, schemas = json_schemas(types)
+    faces = FaceSchemas(schemas)
+    shown = {
+        mount.path: faces.of(mount.face, schema_of[mount.resource.entity])
+        if mount.face
+        else schema_of[mount.resource.entity]
+        for mount in mounts
+    }
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
-        operation = _operation(endpoint, by_path.get(endpoint.path), schema_of)
+        mount = by_path.get(endpoint.path)
+        operation = _operation(endpoint)
+        if mount is None:
+            _plain(endpoint, operation, schema_of)
+        else:
+            _record(endpoint, mount, operation, shown[mount.path])
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -57,7 +69,7 @@ def openapi(
     }
 
 
-def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schema_of: _SchemaOf) -> dict[str, Any]:
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": _operation_id(endpoint),
@@ -70,10 +82,6 @@ def _operation(endpoint: Endpoint, resource: Resource[Any] | None, schema_of: _S
     }
     if endpoint.public:
         operation["security"] = []
-    if resource is None:
-        _plain(endpoint, operation, schema_of)
-    else:
-        _record(endpoint, resource, operation, schema_of[resource.entity])
     return operation
 
 
@@ -88,11 +96,11 @@ def _plain(endpoint: Endpoint, operation: dict[str, Any], schema_of: _SchemaOf) 
         operation["responses"][code] = success if code != "204" else {"description": "Done"}
 
 
-def _record(endpoint: Endpoint, resource: Resource[Any], operation: dict[str, Any], schema: dict[str, Any]) -> None:
+def _record(endpoint: Endpoint, mount: Mount, operation: dict[str, Any], schema: dict[str, Any]) -> None:
     one = {"schema": schema}
     responses = operation["responses"]
     if endpoint.method == "POST":
-        required = [path for path in resource.info.required if "." not in path and "[" not in path]
+        required = [path for path in mount.required if "." not in path and "[" not in path]
         body = {"allOf": [one["schema"], {"type": "object", "required": required}]} if required else one["schema"]
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
         responses["201"] = {"description": "Created", "content": {"application/json": one}}

@@ -38,7 +38,7 @@ async def read_page(
 ) -> Page:
     """Read a page, mostly in one statement. Raises Invalid for unknown attributes and unfit values."""
     rows: list[Record] | None = None
-    if not (query.after or query.before) and resource.filters.finds_few(query.clauses):
+    if not (query.after or query.before) and resource.filters.finds_few(query):
         rows = await _read(session, _few(resource, query, context), query)
         # a full set means that there were more than it holds, so the page may lie outside of it
         if rows[0]["total"] > TOTAL_EXACT_MAX if rows else query.offset:
@@ -87,7 +87,7 @@ def _few(resource: "Resource[Any]", query: Query, context: Context) -> _Statemen
     """Where a reference is asked for: fetch what has it, then sort. Left to itself the planner, which knows nothing of
     rare tokens, walks a large table in the order of ids until the page is full: seconds instead of a millisecond."""
     parameters = Parameters(context.tenant)
-    where = f"tenant = $1{resource.filters.where(query.clauses, parameters)}"
+    where = f"tenant = $1{resource.filters.where(query, parameters)}"
     found = f"(select * from {resource.relation} where {where} limit {TOTAL_EXACT_MAX + 1}) found"
     order = resource.filters.order(query.sort, False, parameters)
     place = f"limit {parameters.add(query.limit + 1)} offset {parameters.add(query.offset)}"
@@ -97,7 +97,7 @@ def _few(resource: "Resource[Any]", query: Query, context: Context) -> _Statemen
 def _any(resource: "Resource[Any]", query: Query, context: Context, count: bool) -> _Statement:
     """A page in the order of an index, and the count beside it."""
     parameters = Parameters(context.tenant)
-    where = f"tenant = $1{resource.filters.where(query.clauses, parameters)}"
+    where = f"tenant = $1{resource.filters.where(query, parameters)}"
     counted = _counted(resource, where) if count else "0"
     seek = ""
     if query.after:
@@ -117,7 +117,7 @@ def _counted(resource: "Resource[Any]", where: str) -> str:
 async def _count(session: ReadSession, resource: "Resource[Any]", query: Query, context: Context) -> int:
     """The total beside a page that has no rows to carry it."""
     parameters = Parameters(context.tenant)
-    where = f"tenant = $1{resource.filters.where(query.clauses, parameters)}"
+    where = f"tenant = $1{resource.filters.where(query, parameters)}"
     total: int = await session.fetch_value(f"select {_counted(resource, where)}", *parameters.values)
     return total
 

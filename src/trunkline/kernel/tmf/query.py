@@ -3,11 +3,13 @@
 import base64
 import binascii
 import re
+from typing import TypedDict
 from urllib.parse import unquote_plus
 
 import msgspec
 
 from trunkline.kernel.errors import Invalid, Unsupported
+from trunkline.kernel.tmf.json_filter import JsonFilter
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -47,11 +49,18 @@ class Clause(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed list request. `paged` says that the client itself asked for a page."""
+    """A parsed list request. `paged` says that the client itself asked for a page.
+
+    filter  a JSONPath filter as the client wrote it; `wanted` the same, translated to stored names
+    """
 
     clauses: tuple[Clause, ...] = ()
+    filter: str | None = None
+    wanted: JsonFilter | None = None
     sort: tuple[tuple[str, bool], ...] = ()
     fields: tuple[str, ...] | None = None
+    expand: tuple[str, ...] = ()
+    depth: int = 0
     offset: int = 0
     limit: int = LIMIT_DEFAULT
     paged: bool = False
@@ -99,14 +108,6 @@ def cursor(id_: str) -> str:
 def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query:
     if "asOf" in control:
         raise Unsupported("notOffered", "'asOf' reads one record, not a list.", path="asOf")
-    for name in ("filter", "depth", "expand"):
-        if name in control:
-            raise Unsupported(
-                "notOffered",
-                f"{name!r} is not offered here.",
-                path=name,
-                hint="Use attribute filters: name=value, name.gt=value.",
-            )
     sort = tuple(
         (item.lstrip("+- "), item.startswith("-")) for item in control.get("sort", "").split(",") if item.lstrip("+- ")
     )
@@ -116,14 +117,32 @@ def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query
         raise Invalid("cursorWithSort", "A cursor goes with the default order; leave out 'sort'.", path="sort")
     return Query(
         clauses=clauses,
+        filter=control.get("filter") or None,
         sort=sort,
         fields=parse_fields(control.get("fields")),
+        **parse_depth(control.get("expand"), control.get("depth")),
         offset=_number(control, "offset", 0, 0, OFFSET_MAX),
         limit=_number(control, "limit", LIMIT_DEFAULT, 0, LIMIT_MAX),
         paged="offset" in control or "limit" in control,
         after=_cursor(control.get("after"), "after"),
         before=_cursor(control.get("before"), "before"),
     )
+
+
+class Depth(TypedDict):
+    """Which references are answered with their records; see `expand`."""
+
+    expand: tuple[str, ...]
+    depth: int
+
+
+def parse_depth(expand: str | None, depth: str | None) -> Depth:
+    """`expand=a,b.c` and `depth=0|1`. Raises Invalid, Unsupported for more than one level."""
+    paths = tuple(path.strip() for path in (expand or "").split(",") if path.strip())
+    levels = _number({} if depth is None else {"depth": depth}, "depth", 0, 0, 99)
+    if levels > 1:
+        raise Unsupported("notOffered", "References are expanded one level.", path="depth", hint="depth=1")
+    return {"expand": paths, "depth": levels}
 
 
 def _number(control: dict[str, str], name: str, default: int, low: int, high: int) -> int:

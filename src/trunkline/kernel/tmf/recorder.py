@@ -52,9 +52,10 @@ class Recorder:
         self._hot = hot
         self._index = index
 
-    async def locked(self, uow: UnitOfWork, id_: str, context: Context) -> Stored:
-        """The record, with its row locked until the unit of work ends. Raises NotFound."""
-        row = await uow.fetch_row(self._sql.lock, context.tenant, id_)
+    async def locked(self, uow: UnitOfWork, id_: str, context: Context, *, to_delete: bool = False) -> Stored:
+        """The record, with its row locked until the unit of work ends: against changes, or against references too.
+        Raises NotFound."""
+        row = await uow.fetch_row(self._sql.lock_key if to_delete else self._sql.lock, context.tenant, id_)
         if row is None:
             raise self.not_found(id_)
         return Stored(decode(row["doc"]), row["version"], row["updated_at"])

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import ReadSession
-from trunkline.kernel.errors import Invalid, Unprocessable
+from trunkline.kernel.db import UnitOfWork
+from trunkline.kernel.errors import Conflict, Invalid, Unprocessable
 from trunkline.kernel.tmf.document import Document
 
 if TYPE_CHECKING:
     from trunkline.kernel.tmf.resource import Resource
+
+
+NAMED_MAX = 5
+"""Referring records that a refused deletion names."""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -41,8 +45,15 @@ def _found(document: object, steps: list[str], at: str) -> Iterator[tuple[str, D
         yield from _found(inner, steps[1:], f"{at}.{name}")
 
 
+class Referrer(msgspec.Struct, frozen=True, eq=False):
+    """A resource whose records may refer to others: `path` leads to the id."""
+
+    resource: "Resource[Any]"
+    path: str
+
+
 async def check_references(
-    session: ReadSession, references: tuple[Reference, ...], document: Document, context: Context
+    uow: UnitOfWork, references: tuple[Reference, ...], document: Document, context: Context
 ) -> None:
     """Raise Unprocessable, with all of them, for references to records that are not there.
 
@@ -62,7 +73,7 @@ async def check_references(
         present: set[str] = set()
         for resource in reference.to:
             if present < wanted.keys():
-                present |= await resource.existing(session, list(wanted), context)
+                present |= await resource.hold(uow, list(wanted), context)
         names = " or ".join(resource.name for resource in reference.to)
         for id_ in wanted.keys() - present:
             problems += [
@@ -70,3 +81,28 @@ async def check_references(
             ]
     if problems:
         raise Unprocessable.all_of(problems)
+
+
+async def check_unreferenced(uow: UnitOfWork, resource: "Resource[Any]", id_: str, context: Context) -> None:
+    """Raise Conflict, with some of them, when records refer to this one. References are found by their tokens."""
+    found: list[str] = []
+    for referrer in resource.referrers:
+        if not referrer.resource.writable:
+            continue
+        rows = await uow.fetch(
+            f"select id from {referrer.resource.relation} where tenant = $1 and tokens && $2::text[] order by id limit $3",
+            context.tenant,
+            [f"{referrer.path}={id_}"],
+            NAMED_MAX + 1 - len(found),
+        )
+        found += [f"{referrer.resource.name} {row['id']}" for row in rows]
+        if len(found) > NAMED_MAX:
+            break
+    if found:
+        more = " and others" if len(found) > NAMED_MAX else ""
+        raise Conflict(
+            "inUse",
+            f"{resource.name} {id_} is referred to.",
+            message=f"By {', '.join(found[:NAMED_MAX])}{more}. Nothing was deleted. Change or delete these first.",
+            path="$.id",
+        )

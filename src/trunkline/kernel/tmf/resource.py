@@ -17,7 +17,7 @@ from trunkline.kernel.db import ReadSession, UnitOfWork
 from trunkline.kernel.errors import Invalid, MethodNotAllowed, Precondition
 from trunkline.kernel.events.event import Event
 from trunkline.kernel.ids import new_id
-from trunkline.kernel.tmf.apis import api_path, get_api
+from trunkline.kernel.tmf.apis import api_path
 from trunkline.kernel.tmf.document import Document, decode, difference, merge_patch
 from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.life_cycle import LifeCycle
@@ -25,10 +25,10 @@ from trunkline.kernel.tmf.normalise import normalise
 from trunkline.kernel.tmf.page import Page, read_page
 from trunkline.kernel.tmf.query import Clause, Query
 from trunkline.kernel.tmf.recorder import Recorder, Stored
-from trunkline.kernel.tmf.reference import Reference, check_references
+from trunkline.kernel.tmf.reference import Reference, Referrer, check_references, check_unreferenced
 from trunkline.kernel.tmf.sql_filter import Filters
 from trunkline.kernel.tmf.store import Statements, hot_column, sql_name, statements
-from trunkline.kernel.tmf.validate import check_document, check_lengths, id_problem
+from trunkline.kernel.tmf.validate import check_document, check_lengths, id_problem, missing
 
 _PLAIN_IN_PATH = "-._~:@!$'()*,;=+"  # RFC 3986, section 3.3: what a path segment holds as it is
 
@@ -51,6 +51,8 @@ class Resource(Generic[E]):
     references   what must be there, in the same half
     relation     for projections of engine domains: the SQL view to read; then `writable` is False
     operations   what HTTP offers; by default what the contract names
+    unavailable  for a task whose engine is not there: why a create is answered 501
+    table        the table's name, where two resources of a domain share theirs
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Resource(Generic[E]):
         relation: str | None = None,
         writable: bool = True,
         operations: Sequence[str] | None = None,
+        unavailable: str | None = None,
+        table: str | None = None,
     ) -> None:
         self.entity = entity
         self.info = info
@@ -73,16 +77,21 @@ class Resource(Generic[E]):
         self.domain = domain
         self.life_cycle = life_cycle
         self.state_attribute = life_cycle.attribute if life_cycle else info.state_attribute
-        self.table = sql_name(info.resource)
+        self.table = table or sql_name(info.resource)
+        self.unavailable = unavailable
         self.hot = tuple(hot_column(entity, attribute) for attribute in hot)
         self.index = tuple(index)
         texts = [column.attribute for column in self.hot if column.type == "text"]
         self._indexed = (*texts, *([self.state_attribute] if self.state_attribute else []))
         self.references = tuple(references)
+        self.referrers: list[Referrer] = []
+        for reference in self.references:
+            for target in reference.to:
+                target.referrers.append(Referrer(self, f"{reference.path.replace('[*]', '')}.id"))
         self.relation = relation or f"{domain}.{self.table}"
         self.writable = writable
         self.operations = tuple(operations if operations is not None else info.operations)
-        self.base_path = f"{api_path(info.api, max(get_api(info.api).generations))}/{self.name}"
+        self.base_path = f"{api_path(info.api, max(info.generations))}/{info.resource}"
         self.sql: Statements = statements(self.relation, f"{self.relation}_history", self.hot)
         self.filters = Filters(entity, self.state_attribute, self.hot, self.index)
         self._recorder = Recorder(
@@ -162,6 +171,11 @@ class Resource(Generic[E]):
         """Those of the ids that are there."""
         return {row["id"] for row in await session.fetch(self.sql.exists, context.tenant, ids)}
 
+    async def hold(self, uow: UnitOfWork, ids: list[str], context: Context) -> set[str]:
+        """Those of the ids that are there, and cannot be deleted until the unit of work ends."""
+        statement = self.sql.hold if self.writable else self.sql.exists
+        return {row["id"] for row in await uow.fetch(statement, context.tenant, ids)}
+
     async def select(
         self,
         session: ReadSession,
@@ -184,9 +198,12 @@ class Resource(Generic[E]):
 
     # commands -----------------------------------------------------------------------------------------------------
 
-    async def create(self, uow: UnitOfWork, document: Document, context: Context) -> Document:
+    async def create(
+        self, uow: UnitOfWork, document: Document, context: Context, *, required: tuple[str, ...] | None = None
+    ) -> Document:
         """Store a new record and return its document.
 
+        required  what is mandatory, where that is not what the contract of the newest generation says
         The server gives `id` where the client names none, `href` and a missing `@type`. Raises Invalid with all field
         errors, Unprocessable for unknown references, Conflict when the id is taken.
         Events: <Name>CreateEvent, then what `on_create` adds.
@@ -201,7 +218,7 @@ class Resource(Generic[E]):
         document.setdefault("@type", self.info.name)
         if self.life_cycle:
             document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
-        check_document(self.entity, document, self.info.required)
+        check_document(self.entity, document, self.info.required if required is None else required)
         for function in self._prepare:
             await function(uow, document, context)
         if self.life_cycle:
@@ -253,7 +270,9 @@ class Resource(Generic[E]):
         after = edit(before)
         if guard:
             guard(before, after)
-        check_document(self.entity, after, self.info.required)
+        # What was not there before, because an older generation does not ask for it, need not be there now.
+        absent = {problem.path for problem in missing(before, self.info.required)}
+        check_document(self.entity, after, tuple(path for path in self.info.required if f"$.{path}" not in absent))
         after = self._storable(after)
         old, new = difference(before, after)
         if not old and not new:
@@ -269,10 +288,12 @@ class Resource(Generic[E]):
         return after
 
     async def delete(self, uow: UnitOfWork, id_: str, context: Context, *, if_match: int | None = None) -> None:
-        """Remove the record; its history stays. Raises NotFound, Precondition. Event: <Name>DeleteEvent."""
+        """Remove the record; its history stays. Raises NotFound, Precondition, Conflict that names what refers to it.
+        Event: <Name>DeleteEvent."""
         self._writable("delete")
-        stored = await self._recorder.locked(uow, id_, context)
+        stored = await self._recorder.locked(uow, id_, context, to_delete=True)
         self._check_version(stored, if_match)
+        await check_unreferenced(uow, self, id_, context)
         self._recorder.delete(uow, stored, context)
 
     # inside -------------------------------------------------------------------------------------------------------

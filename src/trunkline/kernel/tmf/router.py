@@ -1,15 +1,19 @@
 """HTTP for declared resources: TMF630's verbs, headers and status codes over the resource engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from trunkline.kernel.errors import Invalid, Precondition, UnsupportedMediaType
+from trunkline.kernel.errors import Invalid, Precondition, Unsupported, UnsupportedMediaType
 from trunkline.kernel.tmf.document import Document, decode, encode, json_patch, merge_patch, parse_body, select_fields
+from trunkline.kernel.tmf.expand import expand, expanded_resources, expansions
+from trunkline.kernel.tmf.mount import Alias, Mount, mounts_of
 from trunkline.kernel.tmf.page import Page, check_instant
-from trunkline.kernel.tmf.query import Query, cursor, parse, parse_fields
+from trunkline.kernel.tmf.query import Query, cursor, parse, parse_depth, parse_fields
+from trunkline.kernel.tmf.reference import Reference
 from trunkline.kernel.tmf.resource import Resource
+from trunkline.kernel.tmf.validate import check_mandatory
 from trunkline.kernel.web import Call, Endpoint, Reply
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -20,101 +24,153 @@ _SERVER_SET = ("id", "href", "@type")
 AnyResource = Resource[Any]
 
 
-def resource_endpoints(resource: AnyResource) -> list[Endpoint]:
-    """The endpoints of one resource, as many as it offers."""
-    one = f"{resource.base_path}/{{id}}"
-    name, tag = resource.name, (resource.info.api,)
+def resource_endpoints(declared: AnyResource | Alias) -> list[Endpoint]:
+    """The endpoints of one resource in all its generations, as many as each offers."""
+    return [endpoint for mount in mounts_of(declared) for endpoint in _mount_endpoints(mount)]
+
+
+def _mount_endpoints(mount: Mount) -> list[Endpoint]:
+    path, one = mount.path, f"{mount.path}/{{id}}"
+    name, tag = mount.resource.name, (mount.api,)
     offered = {
         "create": Endpoint(
             "POST",
-            resource.base_path,
+            path,
             permission=f"{name}:create",
-            handler=_creator(resource),
-            summary=f"Create a {name}",
+            handler=_creator(mount),
+            summary=f"Create a {mount.name}",
             tags=tag,
         ),
         "list": Endpoint(
             "GET",
-            resource.base_path,
+            path,
             permission=f"{name}:read",
-            handler=_lister(resource),
-            summary=f"List or find {name} records",
+            handler=_lister(mount),
+            summary=f"List or find {mount.name} records",
             tags=tag,
         ),
         "retrieve": Endpoint(
-            "GET", one, permission=f"{name}:read", handler=_reader(resource), summary=f"Read a {name}", tags=tag
+            "GET", one, permission=f"{name}:read", handler=_reader(mount), summary=f"Read a {mount.name}", tags=tag
         ),
         "patch": Endpoint(
-            "PATCH", one, permission=f"{name}:update", handler=_patcher(resource), summary=f"Change a {name}", tags=tag
+            "PATCH",
+            one,
+            permission=f"{name}:update",
+            handler=_patcher(mount),
+            summary=f"Change a {mount.name}",
+            tags=tag,
         ),
         "delete": Endpoint(
-            "DELETE", one, permission=f"{name}:delete", handler=_deleter(resource), summary=f"Delete a {name}", tags=tag
+            "DELETE",
+            one,
+            permission=f"{name}:delete",
+            handler=_deleter(mount),
+            summary=f"Delete a {mount.name}",
+            tags=tag,
         ),
     }
-    return [endpoint for operation, endpoint in offered.items() if operation in resource.operations]
+    return [endpoint for operation, endpoint in offered.items() if operation in mount.operations]
 
 
-def _creator(resource: AnyResource) -> Callable[[Call], Any]:
+def _creator(mount: Mount) -> Callable[[Call], Any]:
+    resource = mount.resource
+
     async def create(call: Call) -> Reply:
-        document = body_object(call)
+        if resource.unavailable:
+            raise Unsupported("engineMissing", f"{mount.name} cannot be created here.", message=resource.unavailable)
+        sent = body_object(call)
         fields = parse_fields(call.query.get("fields"))
-        async with call.unit_of_work() as uow:
-            created = await resource.create(uow, document, call.context)
-        content = encode(select_fields(created, fields))
-        return Reply(201, content, headers={"Location": created["href"], "ETag": '"1"'})
+        check_mandatory(sent, mount.required)
+        with mount.telling():
+            async with call.unit_of_work() as uow:
+                created = await resource.create(uow, mount.stored(sent), call.context, required=())
+        shown = mount.shown(created)
+        return Reply(201, encode(select_fields(shown, fields)), headers={"Location": shown["href"], "ETag": '"1"'})
 
     return create
 
 
-def _reader(resource: AnyResource) -> Callable[[Call], Any]:
+def _reader(mount: Mount) -> Callable[[Call], Any]:
+    resource, show = mount.resource, mount.text_shown()
+
     async def read(call: Call) -> Reply:
         fields, at = parse_fields(call.query.get("fields")), _instant(call.query.get("asOf"))
+        wanted = _expansions(mount, Query(**parse_depth(call.query.get("expand"), call.query.get("depth"))), call)
         async with call.database.read() as session:
             text, version = await resource.get_text(session, call.path["id"], call.context, at=at)
+            if wanted:
+                document = decode(show(text))
+                await expand(session, mount, [document], wanted, call.context)
+                return Reply(200, encode(select_fields(document, fields)))
         etag = f'"{version}"'
         if _names(call.headers.get("if-none-match", ""), etag):
             return Reply(304, None, headers={"ETag": etag})
-        content = text.encode() if fields is None else encode(select_fields(decode(text), fields))
-        return Reply(200, content, headers={"ETag": etag})
+        content = show(text)
+        return Reply(
+            200, content if fields is None else encode(select_fields(decode(content), fields)), headers={"ETag": etag}
+        )
 
     return read
 
 
-def _lister(resource: AnyResource) -> Callable[[Call], Any]:
+def _lister(mount: Mount) -> Callable[[Call], Any]:
+    resource, show = mount.resource, mount.text_shown()
+
     async def list_(call: Call) -> Reply:
-        query = parse(call.raw_query)
-        async with call.database.read() as session:
-            page = await resource.page(session, query, call.context)
-        if query.fields is None:
-            content = f"[{','.join(page.texts)}]".encode()
+        query = mount.query(parse(call.raw_query))
+        with mount.telling():
+            wanted = _expansions(mount, query, call)
+            async with call.database.read() as session:
+                page = await resource.page(session, query, call.context)
+                if wanted:
+                    documents = [decode(show(text)) for text in page.texts]
+                    await expand(session, mount, documents, wanted, call.context)
+        if wanted:
+            content = encode([select_fields(document, query.fields) for document in documents])
+        elif query.fields is None:
+            content = b"[" + b",".join(map(show, page.texts)) + b"]"
         else:
-            content = encode([select_fields(decode(text), query.fields) for text in page.texts])
+            content = encode([select_fields(decode(show(text)), query.fields) for text in page.texts])
         partial = query.paged and len(page.texts) < page.total
-        return Reply(206 if partial else 200, content, headers=_page_headers(resource, query, page, call.raw_query))
+        return Reply(206 if partial else 200, content, headers=_page_headers(mount.path, query, page, call.raw_query))
 
     return list_
 
 
-def _patcher(resource: AnyResource) -> Callable[[Call], Any]:
-    forbidden = (*_SERVER_SET, *resource.info.patch_forbidden)
+def _expansions(mount: Mount, query: Query, call: Call) -> dict[str, Reference]:
+    """The references to expand, each of which the client must be allowed to read."""
+    if not query.expand and not query.depth:
+        return {}
+    wanted = expansions(mount, query)
+    for resource in expanded_resources(wanted):
+        call.require(f"{resource.name}:read")
+    return wanted
+
+
+def _patcher(mount: Mount) -> Callable[[Call], Any]:
+    resource, fixed = mount.resource, dict.fromkeys((*_SERVER_SET, *mount.patch_forbidden))
 
     def guard(before: Document, after: Document) -> None:
+        before, after = mount.shown(before), mount.shown(after)
         problems = [
             Invalid("notPatchable", f"{name} cannot be changed.", path=f"$.{name}")
-            for name in dict.fromkeys(forbidden)
+            for name in fixed
             if before.get(name) != after.get(name)
         ]
         if problems:
             raise Invalid.all_of(problems)
 
     async def patch(call: Call) -> Reply:
-        edit = _edit(call)
+        edit = mount.edit(_edit(call))
         if_match = _if_match(call)
         fields = parse_fields(call.query.get("fields"))
-        async with call.unit_of_work() as uow:
-            changed = await resource.change(uow, call.path["id"], edit, call.context, if_match=if_match, guard=guard)
-            version = await _version(resource, uow, call)
-        return Reply(200, encode(select_fields(changed, fields)), headers={"ETag": f'"{version}"'})
+        with mount.telling():
+            async with call.unit_of_work() as uow:
+                changed = await resource.change(
+                    uow, call.path["id"], edit, call.context, if_match=if_match, guard=guard
+                )
+                version = await _version(resource, uow, call)
+        return Reply(200, encode(select_fields(mount.shown(changed), fields)), headers={"ETag": f'"{version}"'})
 
     return patch
 
@@ -124,10 +180,10 @@ async def _version(resource: AnyResource, uow: Any, call: Call) -> int:
     return (await resource.get_text(uow, call.path["id"], call.context))[1]
 
 
-def _deleter(resource: AnyResource) -> Callable[[Call], Any]:
+def _deleter(mount: Mount) -> Callable[[Call], Any]:
     async def delete(call: Call) -> Reply:
         async with call.unit_of_work() as uow:
-            await resource.delete(uow, call.path["id"], call.context, if_match=_if_match(call))
+            await mount.resource.delete(uow, call.path["id"], call.context, if_match=_if_match(call))
         return Reply(204, None)
 
     return delete
@@ -182,7 +238,7 @@ def _instant(text: str | None) -> datetime | None:
         raise check_instant(text) from error
 
 
-def _page_headers(resource: AnyResource, query: Query, page: Page, raw: str) -> dict[str, str]:
+def _page_headers(path: str, query: Query, page: Page, raw: str) -> dict[str, str]:
     headers = {"X-Total-Count": str(page.total), "X-Result-Count": str(len(page.texts))}
     if page.total_is_minimum:
         headers["X-Total-Count-Relation"] = "gte"
@@ -193,7 +249,7 @@ def _page_headers(resource: AnyResource, query: Query, page: Page, raw: str) -> 
 
     def link(relation: str, **place: object) -> str:
         parameters = "&".join([*([rest] if rest else []), *(f"{k}={v}" for k, v in place.items())])
-        return f'<{resource.base_path}?{parameters}>; rel="{relation}"'
+        return f'<{path}?{parameters}>; rel="{relation}"'
 
     size = query.limit
     links = [_self(query, link), link("first", offset=0, limit=size)]
@@ -225,8 +281,3 @@ def _neighbours(query: Query, page: Page, link: Callable[..., str]) -> list[str]
     if query.sort:
         return [*links, link("next", offset=query.offset + size, limit=size)]
     return [*links, link("next", after=cursor(page.ids[-1]), limit=size)]
-
-
-def all_endpoints(resources: Sequence[AnyResource]) -> list[Endpoint]:
-    """The endpoints of all resources."""
-    return [endpoint for resource in resources for endpoint in resource_endpoints(resource)]

@@ -1,6 +1,5 @@
 """From a parsed query to SQL: which column or index serves a condition, with every value as a parameter."""
 
-import math
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,14 +9,13 @@ import msgspec
 
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.document import TOKEN_PART_MAX, encode
+from trunkline.kernel.tmf.json_filter import JsonFilter
 from trunkline.kernel.tmf.normalise import instant_text
-from trunkline.kernel.tmf.query import Clause
+from trunkline.kernel.tmf.query import Clause, Query
+from trunkline.kernel.tmf.regex import check_regex
 from trunkline.kernel.tmf.schema import AttributePath, attribute_type, nearest
 from trunkline.kernel.tmf.store import HotColumn
 
-REGEX_REPEATS_MAX = 1_000
-_COUNTED = re.compile(r"\{\s*(\d[^}]*)\}")
-_BACK_REFERENCE = re.compile(r"\\[1-9]|\(\?P=")
 _SQL = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "regex": "~"}
 _JSONPATH = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _KIND_OF_COLUMN = {
@@ -58,15 +56,30 @@ class Filters:
         if state_attribute:
             self._columns.setdefault(state_attribute, ("state", "string"))
 
-    def where(self, clauses: tuple[Clause, ...], parameters: Parameters) -> str:
+    def where(self, query: Query, parameters: Parameters) -> str:
         """The condition as SQL that starts with " and", or "". Raises Invalid for unknown attributes and bad values."""
-        return "".join(f" and {self._condition(clause, parameters)}" for clause in clauses)
+        found = "".join(f" and {self._condition(clause, parameters)}" for clause in query.clauses)
+        return found if query.wanted is None else found + self._matching(query.wanted, parameters)
 
-    def finds_few(self, clauses: tuple[Clause, ...]) -> bool:
+    def _matching(self, wanted: JsonFilter, parameters: Parameters) -> str:
+        for path in wanted.paths:
+            self._known(path)
+        indexed = self._indexed_in(wanted)
+        found = "".join(f" and {self._condition(clause, parameters)}" for clause in indexed)
+        path = parameters.add(wanted.predicate)
+        variables = parameters.add(encode(wanted.variables).decode())
+        return f"{found} and jsonb_path_exists(doc, {path}::jsonpath, {variables}::jsonb, true)"
+
+    def _indexed_in(self, wanted: JsonFilter | None) -> list[Clause]:
+        """The equalities of a JSONPath filter that the token index serves."""
+        equals = () if wanted is None else wanted.equals
+        return [clause for path, text in equals if self._indexed(clause := Clause(path, "eq", (text,)))]
+
+    def finds_few(self, query: Query) -> bool:
         """Whether a condition is equality with an id or a reference, which few records meet."""
-        return any(
+        return bool(self._indexed_in(query.wanted)) or any(
             clause.operator == "eq" and (clause.path == "id" or self._indexed(clause))
-            for clause in clauses
+            for clause in query.clauses
             if clause.path == "id" or clause.path not in self._columns
         )
 
@@ -158,22 +171,7 @@ class Filters:
 
 
 def _regex(clause: Clause) -> str:
-    pattern = clause.values[0]
-    try:
-        re.compile(pattern)
-        repeats = math.prod(max(map(int, re.findall(r"\d+", counts))) for counts in _COUNTED.findall(pattern))
-    except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid(
-            "invalidRegex", "That is not a regular expression.", message=str(error), path=clause.path
-        ) from error
-    # PostgreSQL unrolls counted repeats, a gigabyte at 200 of 200, and tries every way with a back reference.
-    if repeats > REGEX_REPEATS_MAX or _BACK_REFERENCE.search(pattern):
-        raise Invalid(
-            "regexTooComplex",
-            f"Counted repeats come to at most {REGEX_REPEATS_MAX} in all, and back references are not offered.",
-            path=clause.path,
-        )
-    return pattern
+    return check_regex(clause.values[0], clause.path)
 
 
 def _unfit(clause: Clause, kind: str) -> Invalid:

@@ -36,7 +36,10 @@ class Statements(msgspec.Struct, frozen=True):
     delete: str
     get: str
     lock: str
+    lock_key: str
     exists: str
+    hold: str
+    several: str
     as_of: str
 
 
@@ -52,8 +55,11 @@ def statements(relation: str, history: str, hot: tuple[HotColumn, ...]) -> State
         f" where tenant = $1 and id = $2 and version = $3 - 1 returning 1",
         delete=f"delete from {relation} where tenant = $1 and id = $2 and version = $3 returning 1",
         get=f"select doc, version from {relation} where tenant = $1 and id = $2",
-        lock=f"select doc, version, updated_at from {relation} where tenant = $1 and id = $2 for update",
+        lock=f"select doc, version, updated_at from {relation} where tenant = $1 and id = $2 for no key update",
+        lock_key=f"select doc, version, updated_at from {relation} where tenant = $1 and id = $2 for update",
         exists=f"select id from {relation} where tenant = $1 and id = any($2::text[])",
+        hold=f"select id from {relation} where tenant = $1 and id = any($2::text[]) order by id for key share",
+        several=f"select id, doc from {relation} where tenant = $1 and id = any($2::text[])",
         as_of=f"""select doc, version from (
             select doc, version, updated_at as valid_from, null::timestamptz as valid_to from {relation}
              where tenant = $1 and id = $2

@@ -17,17 +17,29 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 def check_document(entity: type[msgspec.Struct], document: Document, required: tuple[str, ...]) -> None:
     """Raise Invalid, with one problem for each wrong or missing attribute."""
-    problems = [
-        Invalid("missingAttribute", f"{path} is mandatory.", path=f"$.{path}")
-        for path in required
-        for _ in range(_missing(document, path.split(".")))
-    ]
+    problems = missing(document, required)
     try:
         msgspec.convert(document, entity)
     except msgspec.ValidationError:
         problems += _type_problems(entity, document)
     if problems:
         raise Invalid.all_of(problems)
+
+
+def check_mandatory(document: Document, required: tuple[str, ...]) -> None:
+    """Raise Invalid, with one problem for each mandatory attribute that is missing."""
+    problems = missing(document, required)
+    if problems:
+        raise Invalid.all_of(problems)
+
+
+def missing(document: Document, required: tuple[str, ...]) -> list[Invalid]:
+    """A problem for each mandatory attribute that is not there."""
+    return [
+        Invalid("missingAttribute", f"{path} is mandatory.", path=f"$.{path}")
+        for path in required
+        if _missing(document, path.split("."))
+    ]
 
 
 def check_lengths(document: Document, attributes: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     CalendarPeriod,
     ContactMedium,
@@ -99,8 +100,18 @@ class GeographicSubAddress(EntityBase, frozen=True, kw_only=True):
     sub_unit_type: str | UnsetType = UNSET
 
 
+_TMF674_SHAPES = {
+    "GeographicSite": Shape("GeographicSite", "GeographicSite", members={"relatedParty": "RelatedParty"}),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+}
+
 GEOGRAPHIC_ADDRESS = EntityInfo(
-    name="GeographicAddress", resource="geographicAddress", api="TMF673", operations=("list", "retrieve")
+    name="GeographicAddress",
+    resource="geographicAddress",
+    api="TMF673",
+    operations=("list", "retrieve"),
+    generations=(4,),
+    face=Face(name="GeographicAddress", resource="geographicAddress", operations=("list", "retrieve")),
 )
 
 GEOGRAPHIC_ADDRESS_VALIDATION = EntityInfo(
@@ -113,6 +124,15 @@ GEOGRAPHIC_ADDRESS_VALIDATION = EntityInfo(
     events=("GeographicAddressValidationStateChangeEvent",),
     operations=("create", "list", "retrieve", "patch"),
     patch_forbidden=("href", "id"),
+    generations=(4,),
+    face=Face(
+        name="GeographicAddressValidation",
+        resource="geographicAddressValidation",
+        required=("provideAlternative", "submittedGeographicAddress"),
+        events=("GeographicAddressValidationStateChangeEvent",),
+        operations=("create", "list", "retrieve", "patch"),
+        patch_forbidden=("href", "id"),
+    ),
 )
 
 GEOGRAPHIC_SUB_ADDRESS = EntityInfo(
@@ -121,6 +141,8 @@ GEOGRAPHIC_SUB_ADDRESS = EntityInfo(
     api="TMF673",
     parent="geographicAddress",
     operations=("list", "retrieve"),
+    generations=(4,),
+    face=Face(name="GeographicSubAddress", resource="geographicSubAddress", operations=("list", "retrieve")),
 )
 
 GEOGRAPHIC_SITE = EntityInfo(
@@ -137,6 +159,21 @@ GEOGRAPHIC_SITE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4,),
+    face=Face(
+        name="GeographicSite",
+        resource="geographicSite",
+        required=("relatedParty.id", "siteRelationship.id", "siteRelationship.relationshipType"),
+        events=(
+            "GeographicSiteAttributeValueChangeEvent",
+            "GeographicSiteCreateEvent",
+            "GeographicSiteDeleteEvent",
+            "GeographicSiteStatusChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF674_SHAPES,
+    ),
 )
 
 GEOGRAPHIC_LOCATION = EntityInfo(
@@ -150,4 +187,16 @@ GEOGRAPHIC_LOCATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("bbox", "href", "id"),
+    generations=(4,),
+    face=Face(
+        name="GeographicLocation",
+        resource="geographicLocation",
+        events=(
+            "GeographicLocationAttributeValueChangeEvent",
+            "GeographicLocationCreateEvent",
+            "GeographicLocationDeleteEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("bbox", "href", "id"),
+    ),
 )

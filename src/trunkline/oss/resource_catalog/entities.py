@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ValueBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AttachmentRefOrValue,
     CharacteristicSpecification,
@@ -168,6 +169,49 @@ class TargetResourceSchema(ValueBase, frozen=True, kw_only=True):
     at_type: str | UnsetType = field(name="@type", default=UNSET)
 
 
+_TMF634_SHAPES = {
+    "FeatureSpecification": Shape(
+        "FeatureSpecification",
+        "FeatureSpecification",
+        members={"featureSpecCharacteristic": "FeatureSpecificationCharacteristic"},
+        renames={"policyConstraint": "constraint"},
+    ),
+    "FeatureSpecificationCharacteristic": Shape(
+        "FeatureSpecificationCharacteristic",
+        "CharacteristicSpecification",
+        renames={
+            "charSpecRelationship": "featureSpecCharRelationship",
+            "characteristicValueSpecification": "featureSpecCharacteristicValue",
+        },
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "ResourceCatalog": Shape("ResourceCatalog", "ResourceCatalog", members={"relatedParty": "RelatedParty"}),
+    "ResourceCategory": Shape("ResourceCategory", "ResourceCategory", members={"relatedParty": "RelatedParty"}),
+    "ResourceSpecification": Shape(
+        "ResourceSpecification",
+        "ResourceSpecification",
+        members={
+            "featureSpecification": "FeatureSpecification",
+            "relatedParty": "RelatedParty",
+            "resourceSpecCharacteristic": "ResourceSpecificationCharacteristic",
+            "resourceSpecRelationship": "ResourceSpecificationRelationship",
+        },
+    ),
+    "ResourceSpecificationCharacteristic": Shape(
+        "ResourceSpecificationCharacteristic",
+        "CharacteristicSpecification",
+        renames={
+            "charSpecRelationship": "resourceSpecCharRelationship",
+            "characteristicValueSpecification": "resourceSpecCharacteristicValue",
+        },
+    ),
+    "ResourceSpecificationRelationship": Shape(
+        "ResourceSpecificationRelationship",
+        "ResourceSpecificationRelationship",
+        members={"characteristic": "ResourceSpecificationCharacteristic"},
+    ),
+}
+
 EXPORT_JOB = EntityInfo(
     name="ExportJob",
     resource="exportJob",
@@ -177,6 +221,15 @@ EXPORT_JOB = EntityInfo(
     states=("Not Started", "Running", "Succeeded", "Failed"),
     events=("ExportJobCreateEvent", "ExportJobDeleteEvent", "ExportJobStateChangeEvent"),
     operations=("create", "list", "retrieve", "delete"),
+    generations=(4, 5),
+    face=Face(
+        name="ExportJob",
+        resource="exportJob",
+        required=("url",),
+        events=("ExportJobCreateEvent", "ExportJobStateChangeEvent"),
+        operations=("create", "list", "retrieve", "delete"),
+        shapes=_TMF634_SHAPES,
+    ),
 )
 
 IMPORT_JOB = EntityInfo(
@@ -188,6 +241,15 @@ IMPORT_JOB = EntityInfo(
     states=("Not Started", "Running", "Succeeded", "Failed"),
     events=("ImportJobCreateEvent", "ImportJobDeleteEvent", "ImportJobStateChangeEvent"),
     operations=("create", "list", "retrieve", "delete"),
+    generations=(4, 5),
+    face=Face(
+        name="ImportJob",
+        resource="importJob",
+        required=("url",),
+        events=("ImportJobCreateEvent", "ImportJobStateChangeEvent"),
+        operations=("create", "list", "retrieve", "delete"),
+        shapes=_TMF634_SHAPES,
+    ),
 )
 
 RESOURCE_CANDIDATE = EntityInfo(
@@ -204,6 +266,16 @@ RESOURCE_CANDIDATE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="ResourceCandidate",
+        resource="resourceCandidate",
+        required=("name", "category.id", "resourceSpecification.id"),
+        events=("ResourceCandidateChangeEvent", "ResourceCandidateCreateEvent", "ResourceCandidateDeleteEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF634_SHAPES,
+    ),
 )
 
 RESOURCE_CATALOG = EntityInfo(
@@ -220,6 +292,16 @@ RESOURCE_CATALOG = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="ResourceCatalog",
+        resource="resourceCatalog",
+        required=("name", "category.id", "relatedParty.id"),
+        events=("ResourceCatalogChangeEvent", "ResourceCatalogCreateEvent", "ResourceCatalogDeleteEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF634_SHAPES,
+    ),
 )
 
 RESOURCE_CATEGORY = EntityInfo(
@@ -243,6 +325,16 @@ RESOURCE_CATEGORY = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="ResourceCategory",
+        resource="resourceCategory",
+        required=("name", "category.id", "relatedParty.id", "resourceCandidate.id"),
+        events=("ResourceCategoryChangeEvent", "ResourceCategoryCreateEvent", "ResourceCategoryDeleteEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF634_SHAPES,
+    ),
 )
 
 RESOURCE_SPECIFICATION = EntityInfo(
@@ -276,5 +368,19 @@ RESOURCE_SPECIFICATION = EntityInfo(
         "part",
         "sku",
         "vendor",
+    ),
+    generations=(4, 5),
+    face=Face(
+        name="ResourceSpecification",
+        resource="resourceSpecification",
+        required=("name", "relatedParty.id", "targetResourceSchema.@schemaLocation"),
+        events=(
+            "ResourceSpecificationChangeEvent",
+            "ResourceSpecificationCreateEvent",
+            "ResourceSpecificationDeleteEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF634_SHAPES,
     ),
 )

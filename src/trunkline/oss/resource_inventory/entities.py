@@ -6,118 +6,29 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, UnsetType
 
-from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase, ValueBase
+from trunkline.kernel.tmf.entity import EntityBase, EntityInfo
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
+    AttachmentRef,
     Characteristic,
+    ConnectionPointRef,
     ExternalIdentifier,
     Feature,
+    IntentRef,
     Note,
-    PlaceRef,
     RelatedPartyRefOrPartyRoleRef,
-    ResourceRef,
+    RelatedPlaceRef,
+    RelatedResourceOrderItem,
+    ResourceGraph,
+    ResourceRefOrValue,
+    ResourceRelationship,
     ResourceSpecificationRef,
+    ScheduleRef,
     TimePeriod,
 )
-
-
-class ResourceAdministrativeStateType(StrEnum):
-    LOCKED = "locked"
-    UNLOCKED = "unlocked"
-    SHUTTING_DOWN = "shuttingDown"
-
-
-class ResourceAvailabilityStatusType(StrEnum):
-    IN_TEST = "inTest"
-    FAILED = "failed"
-    POWER_OFF = "powerOff"
-    ONLINE = "online"
-    OFFLINE = "offline"
-    OFF_DUTY = "offDuty"
-    DEPENDENCY = "dependency"
-    DEGRADED = "degraded"
-    NOT_INSTALLED = "notInstalled"
-    LOG_FULL = "logFull"
-
-
-class ResourceControlStatusType(StrEnum):
-    SUBJECT_TO_TEST = "subjectToTest"
-    PART_OF_SERVICES_LOCKED = "partOfServicesLocked"
-    RESERVED_FOR_TEST = "reservedForTest"
-    SUSPENDED = "suspended"
-
-
-class ResourceLifecycleStateType(StrEnum):
-    PLANNED = "planned"
-    INSTALLED = "installed"
-    PENDING_REMOVAL = "pendingRemoval"
-
-
-class ResourceOperationalStateType(StrEnum):
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-
-
-class ResourceProceduralStatusType(StrEnum):
-    INITIALIZATION_REQUIRED = "initializationRequired"
-    NOT_INITIALIZED = "notInitialized"
-    INITIALIZING = "initializing"
-    REPORTING = "reporting"
-    TERMINATING = "terminating"
-
-
-class ResourceUsageStateType(StrEnum):
-    IDLE = "idle"
-    ACTIVE = "active"
-    BUSY = "busy"
-
-
-class AttachmentRef(EntityBase, frozen=True, kw_only=True):
-    description: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-    url: str | UnsetType = UNSET
-
-
-class Connection(EntityBase, frozen=True, kw_only=True):
-    association_type: str | UnsetType = UNSET
-    endpoint: list[EndpointRef] | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-
-
-class ConnectionPointRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-    version: str | UnsetType = UNSET
-
-
-class EndpointRef(EntityBase, frozen=True, kw_only=True):
-    connection_point: ConnectionPointRef | UnsetType = UNSET
-    is_root: bool | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
-
-class IntentRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
-
-class RelatedPlaceRef(ExtensibleBase, frozen=True, kw_only=True):
-    place: PlaceRef | UnsetType = UNSET
-    role: str | UnsetType = UNSET
-
-
-class RelatedResourceOrderItem(ExtensibleBase, frozen=True, kw_only=True):
-    item_action: str | UnsetType = UNSET
-    item_id: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-    resource_order_href: str | UnsetType = UNSET
-    resource_order_id: str | UnsetType = UNSET
-    role: str | UnsetType = UNSET
 
 
 class Resource(EntityBase, frozen=True, kw_only=True):
@@ -172,87 +83,16 @@ class Resource(EntityBase, frozen=True, kw_only=True):
     version_number: str | UnsetType = UNSET
 
 
-class ResourceGraph(ValueBase, frozen=True, kw_only=True):
-    connection: list[Connection] | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    graph_relationship: list[ResourceGraphRelationship] | UnsetType = UNSET
-    id: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-
-
-class ResourceGraphRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
-
-class ResourceGraphRelationship(EntityBase, frozen=True, kw_only=True):
-    relationship_type: str | UnsetType = UNSET
-    resource_graph: ResourceGraphRef | UnsetType = UNSET
-
-
-class ResourceRefOrValue(EntityBase, frozen=True, kw_only=True):
-    activation_feature: list[Feature] | UnsetType = UNSET
-    administrative_state: str | UnsetType = UNSET
-    alarm_status: list[str] | UnsetType = UNSET
-    allocation_status: str | UnsetType = UNSET
-    attachment: list[AttachmentRef] | UnsetType = UNSET
-    auto_modification: list[Characteristic] | UnsetType = UNSET
-    availability_status: str | UnsetType = UNSET
-    batch_number: str | UnsetType = UNSET
-    category: str | UnsetType = UNSET
-    connection_point: list[ConnectionPointRef] | UnsetType = UNSET
-    connectivity: list[ResourceGraph] | UnsetType = UNSET
-    control_status: str | UnsetType = UNSET
-    creation_date: datetime | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    end_operating_date: datetime | UnsetType = UNSET
-    external_identifier: list[ExternalIdentifier] | UnsetType = UNSET
-    function_type: str | UnsetType = UNSET
-    intent: IntentRef | UnsetType = UNSET
-    is_distributed_current: bool | UnsetType = UNSET
-    last_update: datetime | UnsetType = UNSET
-    lifecycle_state: str | UnsetType = UNSET
-    manufacture_date: datetime | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    note: list[Note] | UnsetType = UNSET
-    operational_state: str | UnsetType = UNSET
-    place: list[RelatedPlaceRef] | UnsetType = UNSET
-    power_consuming_level: int | UnsetType = UNSET
-    power_consuming_state: str | UnsetType = UNSET
-    power_state: str | UnsetType = UNSET
-    priority: int | UnsetType = UNSET
-    procedural_status: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-    related_party: list[RelatedPartyRefOrPartyRoleRef] | UnsetType = UNSET
-    resource_characteristic: list[Characteristic] | UnsetType = UNSET
-    resource_order_item: list[RelatedResourceOrderItem] | UnsetType = UNSET
-    resource_relationship: list[ResourceRelationship] | UnsetType = UNSET
-    resource_specification: ResourceSpecificationRef | UnsetType = UNSET
-    resource_version: str | UnsetType = UNSET
-    role: str | UnsetType = UNSET
-    schedule: list[ScheduleRef] | UnsetType = UNSET
-    serial_number: str | UnsetType = UNSET
-    standby_status: str | UnsetType = UNSET
-    start_operating_date: datetime | UnsetType = UNSET
-    supporting_resource: list[ResourceRefOrValue] | UnsetType = UNSET
-    target_platform: str | UnsetType = UNSET
-    unknown_status: bool | UnsetType = UNSET
-    usage_state: str | UnsetType = UNSET
-    valid_for: TimePeriod | UnsetType = UNSET
-    value: str | UnsetType = UNSET
-    version_number: str | UnsetType = UNSET
-
-
-class ResourceRelationship(ExtensibleBase, frozen=True, kw_only=True):
-    relationship_type: str | UnsetType = UNSET
-    resource: ResourceRef | UnsetType = UNSET
-    resource_relationship_characteristic: list[Characteristic] | UnsetType = UNSET
-
-
-class ScheduleRef(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-
+_TMF639_SHAPES = {
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedPlaceRefOrValue": Shape("RelatedPlaceRefOrValue", "RelatedPlaceRef", fold="place", outer=("role",)),
+    "Resource": Shape(
+        "Resource",
+        "Resource",
+        members={"place": "RelatedPlaceRefOrValue", "relatedParty": "RelatedParty"},
+        singles=("place",),
+    ),
+}
 
 RESOURCE = EntityInfo(
     name="Resource",
@@ -285,4 +125,30 @@ RESOURCE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4, 5),
+    face=Face(
+        name="Resource",
+        resource="resource",
+        required=(
+            "name",
+            "activationFeature.featureCharacteristic",
+            "activationFeature.name",
+            "place.role",
+            "relatedParty.id",
+            "resourceCharacteristic.name",
+            "resourceCharacteristic.value",
+            "resourceRelationship.relationshipType",
+            "resourceRelationship.resource",
+            "resourceSpecification.id",
+        ),
+        events=(
+            "ResourceAttributeValueChangeEvent",
+            "ResourceCreateEvent",
+            "ResourceDeleteEvent",
+            "ResourceStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF639_SHAPES,
+    ),
 )

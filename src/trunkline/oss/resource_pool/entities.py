@@ -11,9 +11,11 @@ from enum import StrEnum
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     ChannelRef,
     PlaceRefOrValue,
+    RelatedEntity,
     RelatedPartyRefOrPartyRoleRef,
     ResourceRef,
     ResourceSpecificationRef,
@@ -94,12 +96,6 @@ class Push(EntityBase, frozen=True, kw_only=True):
     pass
 
 
-class RelatedEntity(EntityBase, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
-    at_referred_type: str | UnsetType = field(name="@referredType", default=UNSET)
-    role: str | UnsetType = UNSET
-
-
 class Reservation(EntityBase, frozen=True, kw_only=True):
     cancellation_date: str | UnsetType = UNSET
     cancellation_reason: str | UnsetType = UNSET
@@ -143,19 +139,66 @@ class ResourcePool(EntityBase, frozen=True, kw_only=True):
     resource_specification: ResourceSpecificationRef | UnsetType = UNSET
 
 
+_TMF685_SHAPES = {
+    "RelatedEntity": Shape("RelatedEntity", "RelatedEntity", fold="entity", outer=("role",)),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedPartyRef": Shape(
+        "RelatedPartyRef", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)
+    ),
+    "Reservation": Shape(
+        "Reservation",
+        "Reservation",
+        members={
+            "relatedEntity": "RelatedEntity",
+            "relatedParty": "RelatedPartyRef",
+            "reservationItem": "ReservationItem",
+        },
+    ),
+    "ReservationItem": Shape(
+        "ReservationItem",
+        "ReservationItem",
+        members={"relatedEntity": "RelatedEntity", "relatedParty": "RelatedPartyRef"},
+    ),
+    "ResourcePool": Shape("ResourcePool", "ResourcePool", members={"relatedParty": "RelatedParty"}),
+}
+
 AVAILABILITY_CHECK = EntityInfo(
-    name="AvailabilityCheck", resource="availabilityCheck", api="TMF685", operations=("create", "list", "retrieve")
+    name="AvailabilityCheck",
+    resource="availabilityCheck",
+    api="TMF685",
+    operations=("create", "list", "retrieve"),
+    generations=(4,),
+    face=Face(
+        name="AvailabilityCheck",
+        resource="availabilityCheck",
+        operations=("create", "list", "retrieve"),
+        shapes=_TMF685_SHAPES,
+    ),
 )
 
-EXTRACT = EntityInfo(name="Extract", resource="extract", api="TMF685", operations=("create", "list", "retrieve"))
+EXTRACT = EntityInfo(
+    name="Extract",
+    resource="extract",
+    api="TMF685",
+    operations=("create", "list", "retrieve"),
+    generations=(4,),
+    face=Face(name="Extract", resource="extract", operations=("create", "list", "retrieve"), shapes=_TMF685_SHAPES),
+)
 
-PUSH = EntityInfo(name="Push", resource="push", api="TMF685", operations=("create", "list", "retrieve"))
+PUSH = EntityInfo(
+    name="Push",
+    resource="push",
+    api="TMF685",
+    operations=("create", "list", "retrieve"),
+    generations=(4,),
+    face=Face(name="Push", resource="push", operations=("create", "list", "retrieve"), shapes=_TMF685_SHAPES),
+)
 
 RESERVATION = EntityInfo(
     name="Reservation",
     resource="reservation",
     api="TMF685",
-    required=("relatedParty", "reservationItem", "channel.id", "relatedEntity.id", "relatedEntity.role"),
+    required=("relatedParty", "reservationItem", "channel.id", "relatedEntity.entity", "relatedEntity.role"),
     state_attribute="state",
     states=(
         "acknowledged",
@@ -178,13 +221,43 @@ RESERVATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    generations=(4,),
+    face=Face(
+        name="Reservation",
+        resource="reservation",
+        required=(
+            "relatedParty",
+            "reservationItem",
+            "channel.id",
+            "relatedEntity.id",
+            "relatedEntity.role",
+            "relatedParty.id",
+        ),
+        events=(
+            "ReservationCreationEvent",
+            "ReservationInformationRequiredEvent",
+            "ReservationRemoveEvent",
+            "ReservationStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF685_SHAPES,
+    ),
 )
 
 RESOURCE_POOL = EntityInfo(
     name="ResourcePool",
     resource="resourcePool",
     api="TMF685",
-    required=("resource.id", "resourceSpecification.id"),
     operations=("create", "list", "retrieve", "patch"),
     patch_forbidden=("href", "id"),
+    generations=(4,),
+    face=Face(
+        name="ResourcePool",
+        resource="resourcePool",
+        required=("relatedParty.id", "resource.id", "resourceSpecification.id"),
+        operations=("create", "list", "retrieve", "patch"),
+        patch_forbidden=("href", "id"),
+        shapes=_TMF685_SHAPES,
+    ),
 )

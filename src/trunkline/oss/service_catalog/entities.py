@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AttachmentRefOrValue,
     CharacteristicSpecification,
@@ -115,6 +116,30 @@ class ServiceSpecification(EntityBase, frozen=True, kw_only=True):
     version: str | UnsetType = UNSET
 
 
+_TMF633_SHAPES = {
+    "FeatureSpecification": Shape(
+        "FeatureSpecification",
+        "FeatureSpecification",
+        members={"featureSpecCharacteristic": "FeatureSpecificationCharacteristic"},
+        renames={"policyConstraint": "constraint"},
+    ),
+    "FeatureSpecificationCharacteristic": Shape(
+        "FeatureSpecificationCharacteristic",
+        "CharacteristicSpecification",
+        renames={
+            "charSpecRelationship": "featureSpecCharRelationship",
+            "characteristicValueSpecification": "featureSpecCharacteristicValue",
+        },
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "ServiceCatalog": Shape("ServiceCatalog", "ServiceCatalog", members={"relatedParty": "RelatedParty"}),
+    "ServiceSpecification": Shape(
+        "ServiceSpecification",
+        "ServiceSpecification",
+        members={"featureSpecification": "FeatureSpecification", "relatedParty": "RelatedParty"},
+    ),
+}
+
 EXPORT_JOB = EntityInfo(
     name="ExportJob",
     resource="exportJob",
@@ -123,6 +148,14 @@ EXPORT_JOB = EntityInfo(
     state_attribute="status",
     states=("Not Started", "Running", "Succeeded", "Failed"),
     operations=("create", "list", "retrieve", "delete"),
+    generations=(4,),
+    face=Face(
+        name="ExportJob",
+        resource="exportJob",
+        required=("url",),
+        operations=("create", "list", "retrieve", "delete"),
+        shapes=_TMF633_SHAPES,
+    ),
 )
 
 IMPORT_JOB = EntityInfo(
@@ -133,6 +166,14 @@ IMPORT_JOB = EntityInfo(
     state_attribute="status",
     states=("Not Started", "Running", "Succeeded", "Failed"),
     operations=("create", "list", "retrieve", "delete"),
+    generations=(4,),
+    face=Face(
+        name="ImportJob",
+        resource="importJob",
+        required=("url",),
+        operations=("create", "list", "retrieve", "delete"),
+        shapes=_TMF633_SHAPES,
+    ),
 )
 
 SERVICE_CANDIDATE = EntityInfo(
@@ -144,6 +185,16 @@ SERVICE_CANDIDATE = EntityInfo(
     events=("ServiceCandidateChangeEvent", "ServiceCandidateCreateEvent", "ServiceCandidateDeleteEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "lastUpdate"),
+    generations=(4,),
+    face=Face(
+        name="ServiceCandidate",
+        resource="serviceCandidate",
+        required=("name", "serviceSpecification", "category.id", "serviceSpecification.id"),
+        events=("ServiceCandidateChangeEvent", "ServiceCandidateCreateEvent", "ServiceCandidateDeleteEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "lastUpdate"),
+        shapes=_TMF633_SHAPES,
+    ),
 )
 
 SERVICE_CATALOG = EntityInfo(
@@ -160,6 +211,21 @@ SERVICE_CATALOG = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "lastUpdate"),
+    generations=(4,),
+    face=Face(
+        name="ServiceCatalog",
+        resource="serviceCatalog",
+        required=("name", "category.id", "relatedParty.id"),
+        events=(
+            "ServiceCatalogBatchEvent",
+            "ServiceCatalogChangeEvent",
+            "ServiceCatalogCreateEvent",
+            "ServiceCatalogDeleteEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "lastUpdate"),
+        shapes=_TMF633_SHAPES,
+    ),
 )
 
 SERVICE_CATEGORY = EntityInfo(
@@ -171,6 +237,16 @@ SERVICE_CATEGORY = EntityInfo(
     events=("ServiceCategoryChangeEvent", "ServiceCategoryCreateEvent", "ServiceCategoryDeleteEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "lastUpdate"),
+    generations=(4,),
+    face=Face(
+        name="ServiceCategory",
+        resource="serviceCategory",
+        required=("name", "category.id", "serviceCandidate.id"),
+        events=("ServiceCategoryChangeEvent", "ServiceCategoryCreateEvent", "ServiceCategoryDeleteEvent"),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "lastUpdate"),
+        shapes=_TMF633_SHAPES,
+    ),
 )
 
 SERVICE_SPECIFICATION = EntityInfo(
@@ -180,9 +256,11 @@ SERVICE_SPECIFICATION = EntityInfo(
     required=(
         "name",
         "constraint.id",
+        "entitySpecRelationship.associationSpec",
         "entitySpecRelationship.relationshipType",
+        "entitySpecRelationship.role",
+        "entitySpecRelationship.validFor",
         "featureSpecification.name",
-        "resourceSpecification.id",
         "serviceLevelSpecification.id",
         "serviceSpecRelationship.relationshipType",
         "specCharacteristic.name",
@@ -193,4 +271,27 @@ SERVICE_SPECIFICATION = EntityInfo(
     events=("ServiceSpecificationChangeEvent", "ServiceSpecificationCreateEvent", "ServiceSpecificationDeleteEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "lastUpdate"),
+    generations=(4,),
+    face=Face(
+        name="ServiceSpecification",
+        resource="serviceSpecification",
+        required=(
+            "name",
+            "constraint.id",
+            "entitySpecRelationship.relationshipType",
+            "relatedParty.id",
+            "resourceSpecification.id",
+            "serviceLevelSpecification.id",
+            "serviceSpecRelationship.relationshipType",
+            "targetEntitySchema.@schemaLocation",
+        ),
+        events=(
+            "ServiceSpecificationChangeEvent",
+            "ServiceSpecificationCreateEvent",
+            "ServiceSpecificationDeleteEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "lastUpdate"),
+        shapes=_TMF633_SHAPES,
+    ),
 )

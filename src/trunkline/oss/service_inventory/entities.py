@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     Characteristic,
     ExternalIdentifier,
@@ -57,6 +58,39 @@ class Service(EntityBase, frozen=True, kw_only=True):
     supporting_service: list[ServiceRefOrValue] | UnsetType = UNSET
 
 
+_TMF638_SHAPES = {
+    "RelatedEntityRefOrValue": Shape(
+        "RelatedEntityRefOrValue", "RelatedEntityRefOrValue", fold="entity", outer=("role",)
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedPlaceRefOrValue": Shape("RelatedPlaceRefOrValue", "RelatedPlaceRefOrValue", fold="place", outer=("role",)),
+    "Service": Shape(
+        "Service",
+        "Service",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "relatedEntity": "RelatedEntityRefOrValue",
+            "relatedParty": "RelatedParty",
+            "serviceRelationship": "ServiceRelationship",
+            "supportingService": "ServiceRefOrValue",
+        },
+    ),
+    "ServiceRefOrValue": Shape(
+        "ServiceRefOrValue",
+        "ServiceRefOrValue",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "relatedEntity": "RelatedEntityRefOrValue",
+            "relatedParty": "RelatedParty",
+            "serviceRelationship": "ServiceRelationship",
+            "supportingService": "ServiceRefOrValue",
+        },
+    ),
+    "ServiceRelationship": Shape(
+        "ServiceRelationship", "ServiceRelationship", members={"service": "ServiceRefOrValue"}
+    ),
+}
+
 SERVICE = EntityInfo(
     name="Service",
     resource="service",
@@ -87,4 +121,40 @@ SERVICE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "serviceDate"),
+    generations=(4, 5),
+    face=Face(
+        name="Service",
+        resource="service",
+        required=(
+            "serviceSpecification",
+            "state",
+            "feature.featureCharacteristic",
+            "feature.id",
+            "feature.name",
+            "note.author",
+            "note.date",
+            "note.text",
+            "place.role",
+            "relatedEntity.role",
+            "relatedParty.id",
+            "serviceCharacteristic.name",
+            "serviceCharacteristic.value",
+            "serviceOrderItem.itemId",
+            "serviceOrderItem.serviceOrderId",
+            "serviceRelationship.relationshipType",
+            "serviceRelationship.service",
+            "serviceSpecification.id",
+            "supportingResource.id",
+            "supportingService.id",
+        ),
+        events=(
+            "ServiceAttributeValueChangeEvent",
+            "ServiceCreateEvent",
+            "ServiceDeleteEvent",
+            "ServiceStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "serviceDate"),
+        shapes=_TMF638_SHAPES,
+    ),
 )

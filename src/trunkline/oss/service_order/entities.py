@@ -11,11 +11,12 @@ from enum import StrEnum
 from msgspec import UNSET, UnsetType, field
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     AppointmentRef,
+    ErrorMessage,
     ExternalIdentifier,
     Note,
-    ProductOrderItemRef,
     RelatedPartyRefOrPartyRoleRef,
     ServiceRefOrValue,
 )
@@ -57,16 +58,6 @@ class CancelServiceOrder(EntityBase, frozen=True, kw_only=True):
     requested_cancellation_date: datetime | UnsetType = UNSET
     service_order: ServiceOrderRef | UnsetType = UNSET
     state: str | UnsetType = UNSET
-
-
-class ErrorMessage(ExtensibleBase, frozen=True, kw_only=True):
-    code: str | UnsetType = UNSET
-    message: str | UnsetType = UNSET
-    product_order_item: list[ProductOrderItemRef] | UnsetType = UNSET
-    reason: str | UnsetType = UNSET
-    reference_error: str | UnsetType = UNSET
-    status: str | UnsetType = UNSET
-    timestamp: datetime | UnsetType = UNSET
 
 
 class ServiceOrder(EntityBase, frozen=True, kw_only=True):
@@ -167,6 +158,46 @@ class ServiceOrderRelationship(EntityBase, frozen=True, kw_only=True):
     relationship_type: str | UnsetType = UNSET
 
 
+_TMF641_SHAPES = {
+    "ExternalReference": Shape(
+        "ExternalReference", "ExternalIdentifier", renames={"externalIdentifierType": "externalReferenceType"}
+    ),
+    "RelatedEntityRefOrValue": Shape(
+        "RelatedEntityRefOrValue", "RelatedEntityRefOrValue", fold="entity", outer=("role",)
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedPlaceRefOrValue": Shape("RelatedPlaceRefOrValue", "RelatedPlaceRefOrValue", fold="place", outer=("role",)),
+    "ServiceOrder": Shape(
+        "ServiceOrder",
+        "ServiceOrder",
+        members={
+            "externalReference": "ExternalReference",
+            "relatedParty": "RelatedParty",
+            "serviceOrderItem": "ServiceOrderItem",
+        },
+        wraps={"externalId": "externalIdentifier[].id"},
+    ),
+    "ServiceOrderItem": Shape(
+        "ServiceOrderItem",
+        "ServiceOrderItem",
+        members={"service": "ServiceRefOrValue", "serviceOrderItem": "ServiceOrderItem"},
+    ),
+    "ServiceRefOrValue": Shape(
+        "ServiceRefOrValue",
+        "ServiceRefOrValue",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "relatedEntity": "RelatedEntityRefOrValue",
+            "relatedParty": "RelatedParty",
+            "serviceRelationship": "ServiceRelationship",
+            "supportingService": "ServiceRefOrValue",
+        },
+    ),
+    "ServiceRelationship": Shape(
+        "ServiceRelationship", "ServiceRelationship", members={"service": "ServiceRefOrValue"}
+    ),
+}
+
 CANCEL_SERVICE_ORDER = EntityInfo(
     name="CancelServiceOrder",
     resource="cancelServiceOrder",
@@ -180,6 +211,19 @@ CANCEL_SERVICE_ORDER = EntityInfo(
         "CancelServiceOrderStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    generations=(4,),
+    face=Face(
+        name="CancelServiceOrder",
+        resource="cancelServiceOrder",
+        required=("serviceOrder", "serviceOrder.id"),
+        events=(
+            "CancelServiceOrderCreateEvent",
+            "CancelServiceOrderInformationRequiredEvent",
+            "CancelServiceOrderStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve"),
+        shapes=_TMF641_SHAPES,
+    ),
 )
 
 SERVICE_ORDER = EntityInfo(
@@ -230,5 +274,45 @@ SERVICE_ORDER = EntityInfo(
         "milestone",
         "orderDate",
         "startDate",
+    ),
+    generations=(4,),
+    face=Face(
+        name="ServiceOrder",
+        resource="serviceOrder",
+        required=(
+            "serviceOrderItem",
+            "externalReference.name",
+            "note.text",
+            "orderRelationship.id",
+            "orderRelationship.relationshipType",
+            "relatedParty.id",
+            "serviceOrderItem.action",
+            "serviceOrderItem.id",
+            "serviceOrderItem.service",
+        ),
+        events=(
+            "ServiceOrderAttributeValueChangeEvent",
+            "ServiceOrderCreateEvent",
+            "ServiceOrderDeleteEvent",
+            "ServiceOrderInformationRequiredEvent",
+            "ServiceOrderJeopardyEvent",
+            "ServiceOrderMilestoneEvent",
+            "ServiceOrderStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=(
+            "cancellationDate",
+            "cancellationReason",
+            "category",
+            "completionDate",
+            "errorMessage",
+            "href",
+            "id",
+            "jeopardyAlert",
+            "milestone",
+            "orderDate",
+            "startDate",
+        ),
+        shapes=_TMF641_SHAPES,
     ),
 )

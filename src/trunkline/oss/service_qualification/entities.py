@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 
 from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase
+from trunkline.kernel.tmf.face import Face, Shape
 from trunkline.kernel.tmf.types import (
     ExternalIdentifier,
     RelatedPartyRefOrPartyRoleRef,
@@ -97,6 +98,55 @@ class ServiceQualificationRelationship(ExtensibleBase, frozen=True, kw_only=True
     relationship_type: str | UnsetType = UNSET
 
 
+_TMF645_SHAPES = {
+    "AlternateServiceProposal": Shape(
+        "AlternateServiceProposal", "AlternateServiceProposal", members={"alternateService": "ServiceRefOrValue"}
+    ),
+    "CheckServiceQualification": Shape(
+        "CheckServiceQualification",
+        "CheckServiceQualification",
+        members={"relatedParty": "RelatedParty", "serviceQualificationItem": "CheckServiceQualificationItem"},
+        wraps={"externalId": "externalIdentifier[].id"},
+    ),
+    "CheckServiceQualificationItem": Shape(
+        "CheckServiceQualificationItem",
+        "CheckServiceQualificationItem",
+        members={"alternateServiceProposal": "AlternateServiceProposal", "service": "ServiceRefOrValue"},
+    ),
+    "QueryServiceQualification": Shape(
+        "QueryServiceQualification",
+        "QueryServiceQualification",
+        members={
+            "relatedParty": "RelatedParty",
+            "searchCriteria": "ServiceQualificationItem",
+            "serviceQualificationItem": "ServiceQualificationItem",
+        },
+        wraps={"externalId": "externalIdentifier[].id"},
+    ),
+    "RelatedEntityRefOrValue": Shape(
+        "RelatedEntityRefOrValue", "RelatedEntityRefOrValue", fold="entity", outer=("role",)
+    ),
+    "RelatedParty": Shape("RelatedParty", "RelatedPartyRefOrPartyRoleRef", fold="partyOrPartyRole", outer=("role",)),
+    "RelatedPlaceRefOrValue": Shape("RelatedPlaceRefOrValue", "RelatedPlaceRefOrValue", fold="place", outer=("role",)),
+    "ServiceQualificationItem": Shape(
+        "ServiceQualificationItem", "ServiceQualificationItem", members={"service": "ServiceRefOrValue"}
+    ),
+    "ServiceRefOrValue": Shape(
+        "ServiceRefOrValue",
+        "ServiceRefOrValue",
+        members={
+            "place": "RelatedPlaceRefOrValue",
+            "relatedEntity": "RelatedEntityRefOrValue",
+            "relatedParty": "RelatedParty",
+            "serviceRelationship": "ServiceRelationship",
+            "supportingService": "ServiceRefOrValue",
+        },
+    ),
+    "ServiceRelationship": Shape(
+        "ServiceRelationship", "ServiceRelationship", members={"service": "ServiceRefOrValue"}
+    ),
+}
+
 CHECK_SERVICE_QUALIFICATION = EntityInfo(
     name="CheckServiceQualification",
     resource="checkServiceQualification",
@@ -113,6 +163,22 @@ CHECK_SERVICE_QUALIFICATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("checkServiceQualificationDate", "href", "id"),
+    generations=(4,),
+    face=Face(
+        name="CheckServiceQualification",
+        resource="checkServiceQualification",
+        required=("serviceQualificationItem", "relatedParty.id"),
+        events=(
+            "CheckServiceQualificationAttributeValueChangeEvent",
+            "CheckServiceQualificationCreateEvent",
+            "CheckServiceQualificationDeleteEvent",
+            "CheckServiceQualificationInformationRequiredEvent",
+            "CheckServiceQualificationStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("checkServiceQualificationDate", "href", "id"),
+        shapes=_TMF645_SHAPES,
+    ),
 )
 
 QUERY_SERVICE_QUALIFICATION = EntityInfo(
@@ -129,4 +195,18 @@ QUERY_SERVICE_QUALIFICATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "queryServiceQualificationDate"),
+    generations=(4,),
+    face=Face(
+        name="QueryServiceQualification",
+        resource="queryServiceQualification",
+        required=("searchCriteria", "relatedParty.id"),
+        events=(
+            "QueryServiceQualificationCreateEvent",
+            "QueryServiceQualificationDeleteEvent",
+            "QueryServiceQualificationStateChangeEvent",
+        ),
+        operations=("create", "list", "retrieve", "patch", "delete"),
+        patch_forbidden=("href", "id", "queryServiceQualificationDate"),
+        shapes=_TMF645_SHAPES,
+    ),
 )
