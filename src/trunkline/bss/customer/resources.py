@@ -1,7 +1,7 @@
 """Customers (TMF629): a party in the role of a buyer. Name and address stay with the party."""
 
-from trunkline.bss.customer.entities import CUSTOMER, Customer
-from trunkline.bss.party.resources import individuals, organizations
+from trunkline.bss.customer.entities import CUSTOMER, PARTY_INTERACTION, Customer, PartyInteraction
+from trunkline.bss.party.resources import individuals, organizations, party_roles
 from trunkline.kernel.tmf import LifeCycle, Reference, Resource
 
 customers = Resource(
@@ -20,4 +20,31 @@ customers = Resource(
     ),
     hot=("name",),
     references=(Reference("engagedParty", to=(individuals, organizations)),),
+)
+
+
+INTERACTION_LIFE_CYCLE = LifeCycle(
+    attribute="status",
+    initial="opened",
+    entry={"inProgress", "completed"},
+    moves={"opened": {"inProgress", "completed", "cancelled"}, "inProgress": {"completed", "cancelled"}},
+)
+
+party_interactions = Resource(
+    PartyInteraction,
+    PARTY_INTERACTION,
+    domain="customer",
+    life_cycle=INTERACTION_LIFE_CYCLE,
+    hot=("creationDate",),
+    references=(
+        Reference(
+            "relatedParty[*].partyOrPartyRole",
+            to=(
+                individuals,
+                organizations,
+                party_roles,
+                customers,
+            ),
+        ),
+    ),
 )

@@ -4,8 +4,24 @@ A consent is a party characteristic whose name starts with "consent."; its value
 when and how it was given. Who contacts people asks `consents_of`.
 """
 
-from trunkline.bss.party.entities import INDIVIDUAL, ORGANIZATION, Individual, Organization
-from trunkline.kernel.tmf import Document, LifeCycle, Resource
+from trunkline.bss.party.entities import (
+    INDIVIDUAL,
+    ORGANIZATION,
+    PARTY_PRIVACY_AGREEMENT,
+    PARTY_PRIVACY_PROFILE,
+    PARTY_PRIVACY_PROFILE_SPECIFICATION,
+    PARTY_ROLE,
+    PARTY_ROLE_SPECIFICATION,
+    Individual,
+    Organization,
+    PartyPrivacyAgreement,
+    PartyPrivacyProfile,
+    PartyPrivacyProfileSpecification,
+    PartyRole,
+    PartyRoleSpecification,
+)
+from trunkline.kernel.tmf import Document, LifeCycle, Reference, Resource
+from trunkline.kernel.tmf.life_cycle import SPECIFICATION_LIFE_CYCLE
 
 CONSENT_PREFIX = "consent."
 
@@ -43,3 +59,102 @@ def consents_of(party: Document) -> dict[str, bool]:
         for item in party.get("partyCharacteristic", ())
         if item.get("name", "").startswith(CONSENT_PREFIX) and isinstance(item.get("value"), dict)
     }
+
+
+PARTIES = (individuals, organizations)
+_AGREEMENT_LIFE_CYCLE = LifeCycle(
+    attribute="status",
+    initial="inProcess",
+    entry={"approved"},
+    moves={"inProcess": {"approved", "rejected"}, "approved": {"terminated", "expired"}},
+)
+
+party_role_specifications = Resource(
+    PartyRoleSpecification,
+    PARTY_ROLE_SPECIFICATION,
+    domain="party",
+    life_cycle=LifeCycle(
+        attribute="status",
+        initial="inDesign",
+        entry={"active"},
+        moves={"inDesign": {"active", "rejected"}, "active": {"retired"}, "retired": {"active", "obsolete"}},
+    ),
+    hot=("name",),
+)
+
+party_roles = Resource(
+    PartyRole,
+    PARTY_ROLE,
+    domain="party",
+    life_cycle=LifeCycle(
+        attribute="status",
+        initial="initialized",
+        entry={"validated", "active"},
+        moves={
+            "initialized": {"validated", "active", "closed"},
+            "validated": {"active", "closed"},
+            "active": {"suspended", "closed"},
+            "suspended": {"active", "closed"},
+        },
+    ),
+    hot=("name",),
+    references=(
+        Reference(
+            "engagedParty",
+            to=(
+                individuals,
+                organizations,
+            ),
+        ),
+        Reference("partyRoleSpecification", to=(party_role_specifications,)),
+    ),
+)
+
+party_privacy_profile_specifications = Resource(
+    PartyPrivacyProfileSpecification,
+    PARTY_PRIVACY_PROFILE_SPECIFICATION,
+    domain="party",
+    life_cycle=SPECIFICATION_LIFE_CYCLE,
+    hot=("name",),
+)
+
+party_privacy_agreements = Resource(
+    PartyPrivacyAgreement,
+    PARTY_PRIVACY_AGREEMENT,
+    domain="party",
+    life_cycle=_AGREEMENT_LIFE_CYCLE,
+    hot=("name",),
+    references=(
+        Reference(
+            "engagedParty[*]",
+            to=(
+                individuals,
+                organizations,
+                party_roles,
+            ),
+        ),
+    ),
+)
+
+party_privacy_profiles = Resource(
+    PartyPrivacyProfile,
+    PARTY_PRIVACY_PROFILE,
+    domain="party",
+    life_cycle=LifeCycle(
+        attribute="status",
+        initial="created",
+        entry={"active"},
+        moves={"created": {"active", "terminated"}, "active": {"terminated"}},
+    ),
+    references=(
+        Reference(
+            "agreedByParty.partyOrPartyRole",
+            to=(
+                individuals,
+                organizations,
+                party_roles,
+            ),
+        ),
+        Reference("partyPrivacyProfileSpecification", to=(party_privacy_profile_specifications,)),
+    ),
+)

@@ -11,11 +11,13 @@ from trunkline.bss.product_catalog.entities import (
     PRODUCT_OFFERING,
     PRODUCT_OFFERING_PRICE,
     PRODUCT_SPECIFICATION,
+    PROMOTION,
     Category,
     ProductCatalog,
     ProductOffering,
     ProductOfferingPrice,
     ProductSpecification,
+    Promotion,
 )
 from trunkline.kernel.tmf import Document, LifeCycle, Reference, Resource
 
@@ -81,3 +83,6 @@ def is_sellable(offering: Document, now: datetime) -> bool:
         and (start is None or datetime.fromisoformat(start) <= now)
         and (end is None or now < datetime.fromisoformat(end))
     )
+
+
+promotions = Resource(Promotion, PROMOTION, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",))

@@ -3,8 +3,15 @@
 A usage's status shows its outcome: received (held, waiting for repair), rated (also when free), rejected, billed.
 """
 
-from trunkline.bss.usage.entities import USAGE, USAGE_SPECIFICATION, Usage, UsageSpecification
-from trunkline.kernel.tmf import Resource
+from trunkline.bss.usage.entities import (
+    CDR_TRANSACTION,
+    USAGE,
+    USAGE_SPECIFICATION,
+    CdrTransaction,
+    Usage,
+    UsageSpecification,
+)
+from trunkline.kernel.tmf import LifeCycle, Resource
 
 usages = Resource(
     Usage,
@@ -18,3 +25,12 @@ usages = Resource(
 )
 
 usage_specifications = Resource(UsageSpecification, USAGE_SPECIFICATION, domain="usage", hot=("name",))
+
+
+CDR_LIFE_CYCLE = LifeCycle(
+    initial="charged",
+    entry={"billed", "paid", "completed"},
+    moves={"charged": {"billed"}, "billed": {"paid"}, "paid": {"completed"}},
+)
+
+cdr_transactions = Resource(CdrTransaction, CDR_TRANSACTION, domain="usage", life_cycle=CDR_LIFE_CYCLE)

@@ -12,10 +12,12 @@ from trunkline.oss.geography.entities import (
     GEOGRAPHIC_ADDRESS_VALIDATION,
     GEOGRAPHIC_LOCATION,
     GEOGRAPHIC_SITE,
+    GEOGRAPHIC_SUB_ADDRESS,
     GeographicAddress,
     GeographicAddressValidation,
     GeographicLocation,
     GeographicSite,
+    GeographicSubAddress,
 )
 
 geographic_addresses = Resource(
@@ -43,3 +45,6 @@ geographic_address_validations = Resource(
 async def sites_at(session: ReadSession, address_id: str, context: Context) -> list[Document]:
     """The active sites at an address."""
     return await geographic_sites.select(session, context, {"place.id": address_id, "status": "active"}, limit=20)
+
+
+geographic_sub_addresses = Resource(GeographicSubAddress, GEOGRAPHIC_SUB_ADDRESS, domain="geography", hot=("name",))

@@ -24,6 +24,7 @@ service_orders = Resource(
         },
     ),
     hot=("orderDate",),
+    index=("serviceOrderItem.service.serviceSpecification.id",),
     references=(Reference("serviceOrderItem[*].service.serviceSpecification", to=(service_specifications,)),),
 )
 

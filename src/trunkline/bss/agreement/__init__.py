@@ -1,0 +1,1 @@
+"""Agreements: what parties have signed, and for how long."""

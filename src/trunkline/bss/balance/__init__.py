@@ -1,0 +1,1 @@
+"""Prepaid balances: buckets, what was added to them and taken from them."""

@@ -1,0 +1,1 @@
+"""Partners: with whom the operator sells, and how revenue is shared."""

@@ -1,0 +1,1 @@
+"""Payments: how customers pay, what they paid and what was given back."""

@@ -1,0 +1,1 @@
+"""Sales: leads, carts and quotes, until they become orders."""

@@ -1,0 +1,1 @@
+"""Stock and shipping: devices before they are at a customer."""

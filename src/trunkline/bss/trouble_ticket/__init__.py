@@ -1,0 +1,1 @@
+"""Trouble tickets: what customers and operations complain of, until it is resolved."""

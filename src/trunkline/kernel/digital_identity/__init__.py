@@ -1,0 +1,1 @@
+"""Digital identities of people, parties and resources."""

@@ -1,0 +1,1 @@
+"""Documents: files and what is known of them."""

@@ -1,0 +1,1 @@
+"""Catalogs of entities that no other catalog has."""

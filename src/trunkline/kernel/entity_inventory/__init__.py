@@ -1,0 +1,1 @@
+"""Entities that no other inventory has."""

@@ -1,0 +1,1 @@
+"""Topics for events of clients."""

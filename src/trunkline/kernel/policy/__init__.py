@@ -1,0 +1,1 @@
+"""Policies: events, conditions, actions, and where they hold."""

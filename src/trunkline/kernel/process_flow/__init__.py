@@ -1,0 +1,1 @@
+"""Process flows: what people and programs do, task by task."""

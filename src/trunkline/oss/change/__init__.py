@@ -1,0 +1,1 @@
+"""Changes: planned work on the network, approved before it is done."""

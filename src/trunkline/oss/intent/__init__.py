@@ -1,0 +1,1 @@
+"""Intents: what is wanted of the network, without saying how."""

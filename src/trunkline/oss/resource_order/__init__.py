@@ -1,0 +1,1 @@
+"""Resource orders: what is to be done to resources, step by step."""

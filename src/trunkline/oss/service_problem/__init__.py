@@ -1,0 +1,1 @@
+"""Service problems: what is wrong with services, whatever the cause."""

@@ -1,0 +1,1 @@
+"""Service quality: what was promised of services, in numbers."""

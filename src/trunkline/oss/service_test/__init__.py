@@ -1,0 +1,1 @@
+"""Service tests: whether a service does what it should."""

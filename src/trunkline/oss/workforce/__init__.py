@@ -1,0 +1,1 @@
+"""Workforce: technicians, their time and their visits."""
