@@ -8,6 +8,7 @@ so that it sends the record again: nothing is lost, and repetitions change nothi
 from pathlib import Path
 from typing import Any
 
+from trunkline.adapters.radius import session_api
 from trunkline.adapters.radius.nas import AccessServers
 from trunkline.adapters.radius.wire import ATTRIBUTES_MAX, Request, accept, first_values
 from trunkline.bss.usage import facade as usage
@@ -23,8 +24,10 @@ _SIZE_MAX = 64 * 1024  # a RADIUS packet has at most 4,096 octets
 
 def endpoints(home: Path) -> list[Endpoint]:
     """The endpoints; key and access servers are those of the installation's home."""
-    front = _FrontEnd(load_key(home), AccessServers.of_home(home))
+    access_servers = AccessServers.of_home(home)
+    front = _FrontEnd(load_key(home), access_servers)
     return [
+        *session_api.endpoints(access_servers),
         Endpoint(
             "POST",
             "/radius/authorize",

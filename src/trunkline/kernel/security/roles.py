@@ -94,6 +94,7 @@ BUILT_IN = (
             "reservation:*",
             "plan:*",
             "radius:*",
+            "accessSession:*",
         ),
     ),
     BuiltInRole("network_element", "A machine of the network that asks and reports: RADIUS", ("radius:*",)),
