@@ -1,6 +1,8 @@
 """The access gateway as its operator treats it: rates, disconnection, restart and crash."""
 
+import re
 import signal
+from dataclasses import dataclass
 
 from trunkline_lab import topology
 from trunkline_lab.enter import run, ssh
@@ -8,6 +10,27 @@ from trunkline_lab.errors import LabError
 from trunkline_lab.home import Home
 
 _ADDRESS = topology.ROUTERS["bng"].management
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A subscriber's established IKEv2 session as the gateway sees it."""
+
+    user: str  # as authenticated by EAP
+    virtual_address: str
+    seconds_left: int | None  # of its Session-Timeout, less a margin; None when it has none
+
+
+def sessions(*, home: Home | None = None) -> list[Session]:
+    """The gateway's established sessions. Raises NotUp, and LabError when the gateway does not run."""
+    said = run("bng", ["swanctl", "--list-sas", "--raw"], home=home).stdout
+    found = []
+    for line in said.splitlines():
+        facts = dict(re.findall(r"([a-z-]+)=\[?([^\s\]}]*)", line.partition("child-sas")[0]))
+        if facts.get("state") == "ESTABLISHED":
+            left = facts.get("reauth-time")
+            found.append(Session(facts["remote-eap-id"], facts["remote-vips"], None if left is None else int(left)))
+    return found
 
 
 def set_rate(user: str, rate: str, *, home: Home | None = None) -> None:

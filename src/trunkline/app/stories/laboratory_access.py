@@ -141,12 +141,12 @@ class LaboratoryAccess:
             },
         )
         (after,) = bng.sessions(home=self._home)
-        if not changed["acknowledged"] or not before.seconds_left < after.seconds_left <= SESSION_TIMEOUT_S:
+        left = after.seconds_left
+        if not changed["acknowledged"] or before.seconds_left is not None or not left or left > SESSION_TIMEOUT_S:
             raise AssertionError(f"the session was not changed: {changed}, {before}, {after}")
         self._report.figure("coa", changed["reason"])
         self._report.say(
-            f"CoA Session-Timeout {SESSION_TIMEOUT_S}: {changed['reason']}; "
-            f"the session had {before.seconds_left} s left, now {after.seconds_left} s"
+            f"CoA Session-Timeout {SESSION_TIMEOUT_S}: {changed['reason']}; the gateway ends the session in {left} s"
         )
 
     def _end(self, user_name: str) -> None:
