@@ -103,8 +103,8 @@ async def test_an_undo_that_fails_stops_the_plan_until_it_is_retried(database: D
         await until_state(database, plan_id, "failed")
         async with database.unit_of_work() as uow:
             await give_up(uow, plan_id, [1, 2, 3], context(database), closing=CLOSING)
-        plan = await until_step(database, plan_id, "undo 1.reserve", "failed")
-        assert plan.state == "failed"
+        await until_step(database, plan_id, "undo 1.reserve", "failed")
+        plan = await until_state(database, plan_id, "failed")
         assert plan.step("1.closed").state == "waiting"
         broken.clear()
         async with database.unit_of_work() as uow:
