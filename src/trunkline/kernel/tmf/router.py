@@ -76,9 +76,9 @@ def _creator(mount: Mount) -> Callable[[Call], Any]:
     resource = mount.resource
 
     async def create(call: Call) -> Reply:
+        sent = body_object(call)
         if resource.unavailable:
             raise Unsupported("engineMissing", f"{mount.name} cannot be created here.", message=resource.unavailable)
-        sent = body_object(call)
         fields = parse_fields(call.query.get("fields"))
         check_mandatory(sent, mount.required)
         with mount.telling():
