@@ -41,7 +41,7 @@ def run(name: str, as_json: bool, lab: bool, mutant: str | None, folder: Path, k
     try:
         outcome = play(name, console, folder=folder.absolute(), mutant=mutant, keep=keep, lab=lab)
     except LabError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(f"{error}\nWithout --lab the story plays on a simulated access network.") from None
     _conclude(console, outcome)
     if as_json:
         click.echo(msgspec.json.encode(_object(outcome), enc_hook=_text).decode())

@@ -57,16 +57,11 @@ class LaboratoryAccess:
         answer = authorisation(self._network, user_name)
         (secret,) = answer["control:Cleartext-Password"]["value"]
         (wanted,) = answer["reply:Framed-IP-Address"]["value"]
-        asked_before = self._answered("authorize", "200")
-        try:
-            cpe.connect(user_name, f"{secret}x", gateway=HOME_GATEWAY, home=self._home)
-        except SessionRefused:
-            asked_for_wrong = self._answered("authorize", "200") - asked_before
-        else:
-            raise AssertionError(f"{user_name} was let in with a wrong secret")
-        session = cpe.connect(user_name, secret, gateway=HOME_GATEWAY, home=self._home)
-        asked = self._answered("authorize", "200") - asked_before - asked_for_wrong
-        if not asked or not asked_for_wrong:
+        refused, asked_for_wrong = self._dial_in(f"{secret}x")
+        session, asked = self._dial_in(secret)
+        if refused is not None or session is None:
+            raise AssertionError(f"a wrong secret was answered with {refused}, the right one with {session}")
+        if not asked_for_wrong or not asked:
             raise AssertionError(f"FreeRADIUS did not ask the platform: {asked_for_wrong} and {asked} times")
         lease = self._lease()
         if lease != {"ip-address": session.lease_address, **reserved}:
@@ -128,6 +123,15 @@ class LaboratoryAccess:
             "session_octets_billed": octets,
             "session_records": self._kinds(once),
         }
+
+    def _dial_in(self, secret: str) -> tuple[cpe.Session | None, int]:
+        """The session, None when it is refused; and how often FreeRADIUS asked the platform for it."""
+        before = self._answered("authorize", "200")
+        try:
+            session = cpe.connect(self._user_name, secret, gateway=HOME_GATEWAY, home=self._home)
+        except SessionRefused:
+            session = None
+        return session, self._answered("authorize", "200") - before
 
     def _change(self, user_name: str) -> None:
         """CoA. No home dials in meanwhile: strongSwan 5.9 ends on a CoA-Request that arrives in the middle of that."""
