@@ -138,6 +138,7 @@ def uv(command, *arguments, **options):
         if theirs in environment:
             environment.setdefault(ours, environment[theirs])
     environment.setdefault("UV_HTTP_TIMEOUT", "180")
+    environment.setdefault("UV_SYSTEM_CERTS", "true")  # as pip does: a company's own certificate authority is there
     words = [os.path.join(VENV, "bin", "uv"), "pip", command, "--python", python()] + list(arguments)
     run(words, "uv could not %s the packages of the lock file." % command, options.get("hint", ""), environment)
 
