@@ -61,6 +61,26 @@ def listed_endpoints() -> list[Endpoint]:
     return found
 
 
+def api_of(path: str) -> str:
+    """The root of the API that a path belongs to: "/tmf-api/productInventory/v5", "/trunkline/v1"; "/" for the rest."""
+    parts = path.split("/")
+    if parts[1] == "tmf-api":
+        return "/".join(parts[:4])
+    return "/".join(parts[:3]) if len(parts) > 3 else "/"
+
+
+def each_api(every: int) -> list[Any]:
+    """Parameters of tests: the root of each API. `make test` takes our own and every so manieth of the TM Forum's, the
+    long tests take the rest."""
+    roots = sorted({api_of(endpoint.path) for endpoint in listed_endpoints()})
+    standard = [root for root in roots if root.startswith("/tmf-api")]
+    later = {*standard} - {*standard[::every]}
+    return [
+        pytest.param(root, id=root.strip("/") or "others", marks=[pytest.mark.long] if root in later else [])
+        for root in roots
+    ]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`closed` in a test's arguments: the endpoints that need a principal, API by API. A new one is there by itself."""
     if "closed" in metafunc.fixturenames:

@@ -8,7 +8,7 @@ from trunkline.kernel.errors import Invalid
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.jobs import JobView, create_job, get_job
 from trunkline.kernel.period import zone
-from trunkline.kernel.web import Call, Endpoint, Reply
+from trunkline.kernel.web import Call, Endpoint, Parameter, Reply
 
 __all__ = ["endpoints", "register"]
 
@@ -25,9 +25,15 @@ def endpoints(home: Path) -> list[Endpoint]:
             "/trunkline/v1/usageImport",
             permission="usage:create",
             handler=files.take,
-            summary="Import a file of usage: its bytes as body, `file` (name), `mapping` and `zone` as parameters",
+            summary="Import a file of usage: its bytes as body",
+            request=bytes,
             response=JobView,
             tags=("TMF635",),
+            parameters=(
+                Parameter("file", "The file's name", required=True),
+                Parameter("mapping", "What kind of file it is; GET usageMapping lists them", required=True),
+                Parameter("zone", "Time zone of instants without one; UTC when not given"),
+            ),
             size_max=CONTENT_MAX,
         ),
         Endpoint(

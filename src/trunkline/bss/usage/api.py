@@ -4,8 +4,7 @@ import msgspec
 
 from trunkline.bss.usage import facade
 from trunkline.bss.usage.contracts import Held, HeldSummary, RawRecord, Reprocessed, Selection
-from trunkline.kernel.errors import Invalid
-from trunkline.kernel.web import Call, Endpoint, Reply
+from trunkline.kernel.web import Call, Endpoint, Parameter, Reply
 
 HELD_MAX = 1_000
 
@@ -43,9 +42,13 @@ def endpoints() -> list[Endpoint]:
             "/trunkline/v1/usageSuspense/record",
             permission="usage:read",
             handler=_held,
-            summary="Held records, oldest first; `reason` and `limit` as parameters",
+            summary="Held records, oldest first",
             response=list[Held],
             tags=("TMF635",),
+            parameters=(
+                Parameter("reason", "Only those held for this reason"),
+                Parameter("limit", f"At most so many, up to {HELD_MAX}", "integer"),
+            ),
         ),
         Endpoint(
             "POST",
@@ -71,12 +74,10 @@ async def _summary(call: Call) -> Reply:
 
 
 async def _held(call: Call) -> Reply:
-    limit = call.query.get("limit") or "100"
-    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= HELD_MAX:
-        raise Invalid("invalidLimit", f"A limit is a whole number from 1 to {HELD_MAX}.", path="limit")
+    limit = call.query.integer("limit", 100, 1, HELD_MAX)
     async with call.database.read() as session:
         selection = Selection(reason=call.query.get("reason"))
-        return Reply(200, await facade.list_held(session, call.context, selection, int(limit)))
+        return Reply(200, await facade.list_held(session, call.context, selection, limit))
 
 
 async def _reprocess(call: Call) -> Reply:

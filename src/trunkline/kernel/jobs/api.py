@@ -3,7 +3,7 @@
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.jobs.contracts import JobState, JobView
 from trunkline.kernel.jobs.facade import PAGE_MAX, cancel_job, get_job, list_jobs
-from trunkline.kernel.web import Call, Endpoint, Reply
+from trunkline.kernel.web import Call, Endpoint, Parameter, Reply
 
 _JOBS = "/trunkline/v1/job"
 _JOB = f"{_JOBS}/{{id}}"
@@ -21,6 +21,11 @@ def endpoints() -> list[Endpoint]:
             summary="Jobs, newest first; by kind and state",
             response=list[JobView],
             tags=_TAGS,
+            parameters=(
+                Parameter("kind", "Only of this kind, as bill_run"),
+                Parameter("state", "Only in this state"),
+                Parameter("limit", "At most so many", "integer"),
+            ),
         ),
         Endpoint("GET", _JOB, permission="job:read", handler=_show, summary="A job", response=JobView, tags=_TAGS),
         Endpoint(

@@ -4,7 +4,7 @@ import msgspec
 
 from trunkline.kernel.plans.repair import retry_step, skip_step
 from trunkline.kernel.plans.view import ManualStep, PlanView, get_plan, manual_steps
-from trunkline.kernel.web import Call, Endpoint, Reply
+from trunkline.kernel.web import Call, Endpoint, Parameter, Reply
 
 _PLAN = "/trunkline/v1/plan/{id}"
 _TAGS = ("plans",)
@@ -30,6 +30,7 @@ def endpoints() -> list[Endpoint]:
             summary="Steps that wait for a person, by queue",
             response=list[ManualStep],
             tags=_TAGS,
+            parameters=(Parameter("queue", "Only of this queue"), Parameter("limit", "At most so many", "integer")),
         ),
         Endpoint(
             "POST",

@@ -22,10 +22,11 @@ from trunkline.kernel.security.contracts import (
 )
 from trunkline.kernel.security.oidc import OidcVerifier
 from trunkline.kernel.security.passwords import Passwords
-from trunkline.kernel.web import Call, Endpoint, Principal, Reply
+from trunkline.kernel.web import Call, Endpoint, Parameter, Principal, Reply
 
 BASE = "/trunkline/v1"
 _TAGS = ("security",)
+_PAGE = (Parameter("after", "Id of the last one before"), Parameter("limit", "At most so many", "integer"))
 
 
 class Security:
@@ -135,7 +136,7 @@ def _principal_endpoints(security: Security) -> list[Endpoint]:
 
     many, one = f"{BASE}/principal", f"{BASE}/principal/{{id}}"
     return [
-        Endpoint("GET", many, "security:read", list_, "List people and programs", tags=_TAGS),
+        Endpoint("GET", many, "security:read", list_, "List people and programs", tags=_TAGS, parameters=_PAGE),
         Endpoint("POST", many, "security:create", create, "Add one", NewPrincipal, PrincipalView, _TAGS, secret=True),
         Endpoint("GET", one, "security:read", read, "Read one", response=PrincipalView, tags=_TAGS),
         Endpoint("PATCH", one, "security:update", change, "Change one", PrincipalChange, PrincipalView, _TAGS),
@@ -197,7 +198,7 @@ def _key_endpoints(security: Security) -> list[Endpoint]:
 
     many, one = f"{BASE}/key", f"{BASE}/key/{{id}}"
     return [
-        Endpoint("GET", many, "security:read", list_, "List API keys", tags=_TAGS),
+        Endpoint("GET", many, "security:read", list_, "List API keys", tags=_TAGS, parameters=_PAGE),
         Endpoint("POST", many, "security:create", create, "Make an API key", NewKey, CreatedKey, _TAGS, secret=True),
         Endpoint("GET", one, "security:read", read, "Read about an API key", response=KeyView, tags=_TAGS),
         Endpoint("DELETE", one, "security:delete", revoke, "Revoke an API key at once", tags=_TAGS),

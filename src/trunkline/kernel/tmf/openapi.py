@@ -35,7 +35,8 @@ _LIST_PARAMETERS = (
 def openapi(title: str, version: str, mounts: Sequence[Mount], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of these endpoints; `mounts` give the schemas of the record endpoints among them."""
     by_path = {path: mount for mount in mounts for path in (mount.path, f"{mount.path}/{{id}}")}
-    bodies = [type_ for endpoint in endpoints for type_ in (endpoint.request, endpoint.response) if type_ is not None]
+    bodies = [type_ for endpoint in endpoints for type_ in (endpoint.request, endpoint.response)]
+    bodies = [type_ for type_ in bodies if type_ not in (None, bytes)]
     types = list(dict.fromkeys([*(mount.resource.entity for mount in mounts), *bodies]))
     schema_of, schemas = json_schemas(types)
     faces = FaceSchemas(schemas)
@@ -86,7 +87,13 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _plain(endpoint: Endpoint, operation: dict[str, Any], schema_of: _SchemaOf) -> None:
-    if endpoint.request is not None:
+    operation["parameters"] += [
+        _query(one.name, one.kind, one.description, required=one.required) for one in endpoint.parameters
+    ]
+    if endpoint.request is bytes:
+        octets = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": octets}
+    elif endpoint.request is not None:
         content = {"application/json": {"schema": schema_of[endpoint.request]}}
         operation["requestBody"] = {"required": True, "content": content}
     success: dict[str, Any] = {"description": "Done"}
@@ -128,8 +135,8 @@ def _record(endpoint: Endpoint, mount: Mount, operation: dict[str, Any], schema:
         operation["parameters"] += [_query(*parameter) for parameter in _LIST_PARAMETERS]
 
 
-def _query(name: str, kind: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": description}
+def _query(name: str, kind: str, description: str, *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": {"type": kind}, "description": description}
 
 
 def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The HTTP frame of all endpoints: what an endpoint is, what it is given, what it answers, how errors look."""
 
-from trunkline.kernel.web.endpoint import Call, Endpoint, Handler, Reply, permits
+from trunkline.kernel.web.endpoint import Call, Endpoint, Handler, Parameter, Reply, permits
 from trunkline.kernel.web.fault import RateLimited, error_body, to_refusal
 from trunkline.kernel.web.origin import Authenticate, Credentials, Origin, Principal
 from trunkline.kernel.web.query import Query
@@ -17,6 +17,7 @@ __all__ = [
     "Measured",
     "Observer",
     "Origin",
+    "Parameter",
     "Principal",
     "Query",
     "RateLimited",

@@ -115,11 +115,24 @@ class Call:
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
+class Parameter(msgspec.Struct, frozen=True):
+    """A parameter in the query string, for OpenAPI; the handler reads it from `call.query`.
+
+    kind  "string" or "integer"
+    """
+
+    name: str
+    description: str
+    kind: str = "string"
+    required: bool = False
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """One operation of the API.
 
     permission  what the principal needs, "<resource>:<verb>"; "" when any principal may; not looked at when `public`
-    request     type of the body, for OpenAPI; the handler decodes it with `call.body`
+    request     type of the body, for OpenAPI; the handler decodes it with `call.body`; `bytes` where it takes any
+    parameters  of the query string, for OpenAPI
     size_max    most bytes of body accepted
     public      needs no principal: log-in, health
     secret      the answer holds a secret (a new key, a session): nothing may store or log it, so an Idempotency-Key
@@ -137,6 +150,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     public: bool = False
     size_max: int = SIZE_MAX
     secret: bool = False
+    parameters: tuple[Parameter, ...] = ()
 
 
 def permits(held: frozenset[str], wanted: str) -> bool:
