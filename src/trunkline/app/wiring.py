@@ -42,6 +42,7 @@ from trunkline.kernel.entity_inventory import resources as entity_inventory
 from trunkline.kernel.event_management import resources as event_management
 from trunkline.kernel.events.event import Subscription, subscriptions_in
 from trunkline.kernel.events.hub import Hub
+from trunkline.kernel.events.signing import load_signer
 from trunkline.kernel.jobs import JobActions
 from trunkline.kernel.jobs import api as jobs_api
 from trunkline.kernel.plans import StepActions
@@ -119,7 +120,7 @@ def subscriptions() -> tuple[Subscription, ...]:
 def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoint] = ()) -> list[Endpoint]:
     """All endpoints of the API. Those of telemetry come from the process that measures."""
     home = settings.home
-    hub = Hub(allow_private=settings.mode == "demo")
+    hub, signer = Hub(allow_private=settings.mode == "demo"), load_signer(home)
     served = served_apis(declared())
     own = [
         *qualification_api.endpoints(NetworkFeasibility()),
@@ -140,7 +141,7 @@ def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoi
         for endpoint in resource_endpoints(resource)
         if (endpoint.method, endpoint.path) not in taken
     ]
-    hubs = [endpoint for api in served for endpoint in hub_endpoints(api, hub)]
+    hubs = [endpoint for api in served for endpoint in hub_endpoints(api, hub, signer)]
     listed = [*records, *hubs, *own, *radius_api.endpoints(home), *start_page.endpoints(served), *telemetry]
     return [*listed, *document_endpoints(served, listed)]
 

@@ -20,6 +20,7 @@ from trunkline.kernel.events.hub_delivery import HubSender
 from trunkline.kernel.events.inbox import Consumers
 from trunkline.kernel.events.relay import Relay
 from trunkline.kernel.events.runner import EventRunner
+from trunkline.kernel.events.signing import load_signer
 from trunkline.kernel.idempotency import purge
 from trunkline.kernel.jobs import JobRunner
 from trunkline.kernel.plans import PlanRunner, purge_signals
@@ -54,7 +55,7 @@ async def work(settings: Settings, dsn: str) -> None:
             database,
             relay=Relay(database, subscriptions, apis),
             consumers=Consumers(database, subscriptions),
-            hub=HubSender(database, apis, allow_private=allow_private),
+            hub=HubSender(database, apis, signer=load_signer(settings.home), allow_private=allow_private),
         )
         async with following_clock(database), asyncio.TaskGroup() as group:
             group.create_task(events.run(stop))

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +26,7 @@ from trunkline.kernel.events.hub_delivery import HubSender
 from trunkline.kernel.events.parked import backlog, list_parked, replay, skip
 from trunkline.kernel.events.relay import Relay
 from trunkline.kernel.events.runner import EventRunner
+from trunkline.kernel.events.signing import load_signer
 
 API = HubApi(path="/tmf-api/productOrderingManagement/v5", resources=("productOrder", "cancelProductOrder"))
 V4 = HubApi(
@@ -46,10 +49,13 @@ class Subscriber:
         self.url = ""
         self.got: list[tuple[str, dict[str, Any], int]] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.answer: Callable[[str, dict[str, Any]], int] = always(204)
 
     async def receive(self, request: Request) -> Response:
-        body = json.loads(await request.body() or b"null")
+        raw = await request.body()
+        self.bodies.append(raw)
+        body = json.loads(raw or b"null")
         if body is None:  # a redirection was followed
             self.got.append((request.url.path, {}, 204))
             return Response(status_code=204)
@@ -115,6 +121,21 @@ async def under_way(database: Database) -> int:
 
 async def all_sent(database: Database) -> bool:
     return await under_way(database) == 0
+
+
+async def test_a_notification_is_signed_with_the_secret_of_its_subscription(
+    database: Database, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    signer = load_signer(tmp_path)
+    made = await subscribe(database, API, callback=f"{subscriber.url}/signed")
+    async with sending(database, sender(database, signer=signer)):
+        await publish(database, happening(database, "A", 1))
+        await eventually(lambda: all_sent(database))
+    secret = load_signer(tmp_path).secret(TENANT, made.id)  # another process, the same file
+    expected = hmac.new(secret.encode(), subscriber.bodies[0], "sha256").hexdigest()
+    assert subscriber.headers[0]["x-hub-signature-256"] == f"sha256={expected}"
+    assert secret != signer.secret(TENANT, "another") != signer.secret("another", made.id)
+    assert (tmp_path / "hub-signing.key").stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_notification_of_both_generations_is_exact(database: Database, subscriber: Subscriber) -> None:

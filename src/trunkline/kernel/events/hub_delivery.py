@@ -21,6 +21,7 @@ from trunkline.kernel.events.event import encode_payload
 from trunkline.kernel.events.hub import HubApi
 from trunkline.kernel.events.log import COLUMNS, from_row
 from trunkline.kernel.events.notification import listener_name, notification
+from trunkline.kernel.events.signing import HEADER, Signer
 
 AT_ONCE = 8
 """Notifications under way to one subscriber at a time, each about another resource."""
@@ -90,6 +91,7 @@ class HubSender:
         database: Database,
         apis: Sequence[HubApi],
         *,
+        signer: Signer | None = None,
         allow_private: bool = False,
         retry: RetryPolicy | None = None,
         timeout: timedelta = TIMEOUT,
@@ -99,6 +101,7 @@ class HubSender:
             raise ValueError("the lease must outlive the time-out of a request")
         self._database = database
         self._apis: Mapping[str, HubApi] = {api.path: api for api in apis}
+        self._signer = signer
         self._allow_private = allow_private
         self._retry = retry or RetryPolicy(
             attempts=12, attempts_refused=12, first=timedelta(seconds=1), factor=3, cap=timedelta(minutes=15)
@@ -149,7 +152,10 @@ class HubSender:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 target = await resolve(url, allow_private=self._allow_private)
                 content = encode_payload(notification(event, api)).encode()
-                await _post(client, url, target, content)
+                signed = (
+                    {HEADER: self._signer.signature(subscriber.tenant, subscriber.id, content)} if self._signer else {}
+                )
+                await _post(client, url, target, content, signed)
         except TimeoutError:
             return DeliveryRefused(f"No answer within {self._timeout.total_seconds():g} s.")
         except (httpx.HTTPError, httpx.InvalidURL, DeliveryRefused, TrunklineError) as error:
@@ -194,11 +200,11 @@ class HubSender:
         return self._tls
 
 
-async def _post(client: httpx.AsyncClient, url: str, target: Target, content: bytes) -> None:
+async def _post(client: httpx.AsyncClient, url: str, target: Target, content: bytes, signed: Mapping[str, str]) -> None:
     """POST to the checked address, as to the host that was named: `Host` header, TLS name and certificate are the host's.
     The answer's body is not read."""
     at = httpx.URL(url).copy_with(host=target.address)
-    headers = {"Host": target.authority, "Content-Type": "application/json", "User-Agent": "trunkline"}
+    headers = {"Host": target.authority, "Content-Type": "application/json", "User-Agent": "trunkline", **signed}
     request = client.build_request(
         "POST", at, content=content, headers=headers, extensions={"sni_hostname": target.host}
     )

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from trunkline.kernel.events.hub import Hub, Style
+from trunkline.kernel.events.signing import Signer
 from trunkline.kernel.tmf.catalogue import ServedApi
 from trunkline.kernel.tmf.document import parse_body
 from trunkline.kernel.web import Call, Endpoint, Reply
@@ -26,7 +27,13 @@ class HubView(HubInput, frozen=True, kw_only=True):
     href: str
 
 
-def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
+class HubMade(HubView, frozen=True, kw_only=True):
+    """The answer to a subscription: `secret` signs its notifications and is not told again."""
+
+    secret: str
+
+
+def hub_endpoints(served: ServedApi, hub: Hub, signer: Signer) -> list[Endpoint]:
     """The endpoints of one API's hub."""
     root, one, tags = f"{served.path}/hub", f"{served.path}/hub/{{id}}", (served.api.code,)
     return [
@@ -34,10 +41,11 @@ def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
             "POST",
             root,
             permission="hub:create",
-            handler=_create(served, hub),
+            handler=_create(served, hub, signer),
             summary="Subscribe to events",
             request=HubInput,
-            response=HubView,
+            response=HubMade,
+            secret=True,
             tags=tags,
         ),
         Endpoint(
@@ -64,11 +72,12 @@ def hub_endpoints(served: ServedApi, hub: Hub) -> list[Endpoint]:
     ]
 
 
-def _create(served: ServedApi, hub: Hub) -> Callable[[Call], Any]:
+def _create(served: ServedApi, hub: Hub, signer: Signer) -> Callable[[Call], Any]:
     async def create(call: Call) -> Reply:
         async with call.unit_of_work() as uow:
             made = await hub.create(uow, served.hub, parse_body(call.json_bytes()), call.context)
-        return Reply(201, made.document(), headers={"Location": f"{served.path}/hub/{made.id}"})
+        answer = {**made.document(), "secret": signer.secret(made.tenant, made.id)}
+        return Reply(201, answer, headers={"Location": f"{served.path}/hub/{made.id}"})
 
     return create
 
