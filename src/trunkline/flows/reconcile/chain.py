@@ -9,7 +9,7 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession
 from trunkline.kernel.finding import Finding
 from trunkline.kernel.tmf import Document
-from trunkline.kernel.tmf.page import scan
+from trunkline.kernel.tmf.page import referring, scan
 from trunkline.kernel.tmf.query import Clause
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.oss.service_inventory.facade import product_of
@@ -52,16 +52,14 @@ async def products_above(session: ReadSession, running: list[Document], context:
             break
         parents: dict[str, list[str]] = {}
         level = []
-        async for page in scan(
-            session, services, (Clause("supportingService.id", "eq", tuple(sorted(below))), RUNNING), context
-        ):
-            for parent in page:
-                carried = [
-                    leaf for reference in parent.get("supportingService", ()) for leaf in below.pop(reference["id"], ())
-                ]
-                if carried:
-                    parents[parent["id"]] = carried
-                    level.append(parent)
+        upwards = Clause("supportingService.id", "eq", tuple(below))
+        for parent in await referring(session, services, upwards, context, (RUNNING,)):
+            carried = [
+                leaf for reference in parent.get("supportingService", ()) for leaf in below.pop(reference["id"], ())
+            ]
+            if carried:
+                parents[parent["id"]] = carried
+                level.append(parent)
         below = parents
         if not level:
             break
@@ -81,12 +79,11 @@ async def _unrealised(session: ReadSession, context: Context) -> AsyncIterator[l
     technical: dict[str | None, bool] = {}
     async for page in scan(session, products, (INSTALLED,), context, size=PAGE):
         realising: dict[str, list[str]] = {product["id"]: [] for product in page}
-        wanted = (Clause("relatedEntity.entity.id", "eq", tuple(realising)), RUNNING)
-        async for found in scan(session, services, wanted, context):
-            for service in found:
-                product_id = product_of(service)
-                if product_id in realising:
-                    realising[product_id].append(service["id"])
+        realises = Clause("relatedEntity.entity.id", "eq", tuple(realising))
+        for service in await referring(session, services, realises, context, (RUNNING,)):
+            product_id = product_of(service)
+            if product_id in realising:
+                realising[product_id].append(service["id"])
         findings = []
         for product in page:
             offering_id = product.get("productOffering", {}).get("id")

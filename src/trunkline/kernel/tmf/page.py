@@ -21,6 +21,8 @@ TOTAL_EXACT_MAX = 1_000
 """Up to this many matches the total is counted; beyond it the count stops, so that a list costs the same in a table of
 any size, and the answer says that there are at least so many."""
 
+REFERRING_MAX = 100
+
 
 class Page(msgspec.Struct, frozen=True):
     """`texts` are the documents' JSON; `total` is exact unless `total_is_minimum`; `ids` go with the texts; `more`
@@ -78,6 +80,29 @@ async def scan(
         if not page.more:
             return
         after = page.ids[-1]
+
+
+async def referring(
+    session: ReadSession, resource: "Resource[Any]", to: Clause, context: Context, also: tuple[Clause, ...] = ()
+) -> list[Document]:
+    """The records that refer to any of many values, at most a hundred a value, in order of id.
+
+    to    equality with the values, at a path that the token index serves
+    also  further conditions
+    One look into the index a value: given all of them at once, the planner expects so many records that it reads the
+    whole table. Raises ValueError for a path without index.
+    """
+    if not resource.filters.finds_few(Query(clauses=(to,))):
+        raise ValueError(f"{resource.name}.{to.path} is in no index")
+    parameters = Parameters(context.tenant, [f"{to.path}={value}" for value in to.values])
+    where = f"tenant = $1 and tokens && array[token.text]{resource.filters.where(Query(clauses=also), parameters)}"
+    rows = await session.fetch(
+        f"""select distinct on (found.id) found.doc from unnest($2::text[]) as token(text)
+             cross join lateral (select id, doc from {resource.relation} where {where} limit {REFERRING_MAX}) found
+             order by found.id""",
+        *parameters.values,
+    )
+    return [decode(row["doc"]) for row in rows]
 
 
 _Statement = tuple[str, list[Any]]
