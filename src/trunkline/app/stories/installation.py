@@ -18,7 +18,8 @@ from trunkline.app.prepare import KEY_FILE, NETWORK_KEY_FILE
 from trunkline.app.processes import read_running
 from trunkline.app.stories.client import ApiClient
 
-START_S = 90
+START_S = 180
+"""A machine with nothing else to do needs a tenth of it."""
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +104,13 @@ def throw_away(
 def _await_ready(process: subprocess.Popen[bytes], home: Path) -> None:
     deadline = time.monotonic() + START_S
     while "Trunkline is up" not in (home / "log" / "up.log").read_text("utf-8", "replace"):
-        if process.poll() is not None or time.monotonic() > deadline:
-            said = (home / "log" / "up.log").read_text("utf-8", "replace")[-3000:]
-            raise RuntimeError(f"the throw-away installation did not start:\n{said}")
+        late = time.monotonic() > deadline
+        if late or process.poll() is not None:
+            how = f"is not up after {START_S} s" if late else f"ended with {process.returncode}"
+            said = "\n".join(
+                f"{log.name}: {log.read_text('utf-8', 'replace')[-2000:]}" for log in sorted((home / "log").iterdir())
+            )
+            raise RuntimeError(f"the throw-away installation {how}:\n{said}")
         time.sleep(0.05)
 
 
