@@ -25,3 +25,7 @@ class ReadSession:
     async def fetch_value(self, sql: str, *args: Any) -> Any:
         """The first column of the first row, or None."""
         return await self._connection.fetchval(sql, *args)
+
+    def end(self) -> None:
+        """Called by the edge when the block ends: the connection may be somebody else's from now on."""
+        del self._connection

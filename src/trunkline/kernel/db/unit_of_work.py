@@ -5,6 +5,8 @@ that consists of a single write therefore costs one round trip and no explicit t
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -15,26 +17,39 @@ from trunkline.kernel.db.session import ReadSession, Record
 from trunkline.kernel.events.event import Event
 from trunkline.kernel.ids import new_id
 
-OUTBOX_COLUMNS = 12
-AUDIT_COLUMNS = 13
+ROWS_MAX = 25
+"""Events, and audit entries, of one statement: each is written with scalars for parameters, so that its text has a place
+for each. Arrays to unnest need one text for all numbers, but took the driver twice the time and the server a third more."""
 
-_OUTBOX = """insert into kernel.outbox
- (tenant, id, type, source, resource, resource_id, version, occurred_at, correlation_id, causation_id, actor, payload)
- select t.tenant, t.id, t.type, t.source, t.resource, t.resource_id, t.version, t.occurred_at, t.correlation_id,
-        t.causation_id, t.actor, t.payload::json
-   from unnest({0}::text[], {1}::text[], {2}::text[], {3}::text[], {4}::text[], {5}::text[], {6}::int[],
-               {7}::timestamptz[], {8}::text[], {9}::text[], {10}::text[], {11}::text[]) with ordinality
-     as t(tenant, id, type, source, resource, resource_id, version, occurred_at, correlation_id, causation_id, actor,
-          payload, n) {where} order by t.n"""
-
-_AUDIT = """insert into kernel.audit
- (tenant, id, recorded_at, actor, channel, action, resource, resource_id, version, reason, correlation_id, before, after)
- select t.tenant, t.id, t.recorded_at, t.actor, t.channel, t.action, t.resource, t.resource_id, t.version, t.reason,
-        t.correlation_id, t.before::json, t.after::json
-   from unnest({0}::text[], {1}::text[], {2}::timestamptz[], {3}::text[], {4}::text[], {5}::text[], {6}::text[],
-               {7}::text[], {8}::int[], {9}::text[], {10}::text[], {11}::text[], {12}::text[])
-     as t(tenant, id, recorded_at, actor, channel, action, resource, resource_id, version, reason, correlation_id,
-          before, after) {where}"""
+_OUTBOX = {
+    "tenant": "text",
+    "id": "text",
+    "type": "text",
+    "source": "text",
+    "resource": "text",
+    "resource_id": "text",
+    "version": "int",
+    "occurred_at": "timestamptz",
+    "correlation_id": "text",
+    "causation_id": "text",
+    "actor": "text",
+    "payload": "json",
+}
+_AUDIT = {
+    "tenant": "text",
+    "id": "text",
+    "recorded_at": "timestamptz",
+    "actor": "text",
+    "channel": "text",
+    "action": "text",
+    "resource": "text",
+    "resource_id": "text",
+    "version": "int",
+    "reason": "text",
+    "correlation_id": "text",
+    "before": "json",
+    "after": "json",
+}
 
 _json = msgspec.json.Encoder(decimal_format="number")
 
@@ -165,7 +180,7 @@ class UnitOfWork(ReadSession):
 
     async def finish(self) -> None:
         """Send what is buffered and commit. Called by the edge alone."""
-        if not self._open and len(self._writes) <= 1:
+        if not self._open and len(self._writes) <= 1 and max(len(self._events), len(self._audit)) <= ROWS_MAX:
             await self._send()
         else:
             await self.flush()
@@ -200,22 +215,17 @@ class UnitOfWork(ReadSession):
         for write in writes[:-1]:
             await self._run(write, (), ())
         if writes or events or entries:
-            await self._run(writes[-1] if writes else None, events, entries)
+            await self._run(writes[-1] if writes else None, events[:ROWS_MAX], entries[:ROWS_MAX])
+        for done in range(ROWS_MAX, max(len(events), len(entries)), ROWS_MAX):
+            await self._run(None, events[done : done + ROWS_MAX], entries[done : done + ROWS_MAX])
 
     async def _run(self, write: Write | None, events: Sequence[Event], entries: Sequence[AuditEntry]) -> None:
         args: list[Any] = list(write.args) if write else []
-        parts = []
-        where = ""
-        if write:
-            parts.append(f"w as ({write.sql})")
-            where = "where exists (select 1 from w)"
-        if events:
-            parts.append(f"o as ({_placed(_OUTBOX, len(args), OUTBOX_COLUMNS, where)})")
-            args += _outbox_args(events)
-        if entries:
-            parts.append(f"a as ({_placed(_AUDIT, len(args), AUDIT_COLUMNS, where)})")
-            args += _audit_args(entries)
-        sql = f"with {', '.join(parts)} select {'(select count(*) from w)' if write else '1'}"
+        sql = _statement(write.sql if write else "", len(args), len(events), len(entries))
+        for event in events:
+            args += _outbox_row(event)
+        for entry in entries:
+            args += _audit_row(entry)
         try:
             changed = await self._connection.fetchval(sql, *args)
         except asyncpg.UniqueViolationError as error:
@@ -227,40 +237,64 @@ class UnitOfWork(ReadSession):
             raise write.missing()
 
 
-def _placed(sql: str, offset: int, count: int, where: str) -> str:
-    return sql.format(*(f"${offset + n + 1}" for n in range(count)), where=where)
+OpenUnit = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
+"""Opens a unit of work: `database.unit_of_work`, or a request's own, which several may share."""
 
 
-def _outbox_args(events: Sequence[Event]) -> list[list[Any]]:
-    return [
-        [e.tenant for e in events],
-        [e.id for e in events],
-        [e.type for e in events],
-        [e.source for e in events],
-        [e.resource for e in events],
-        [e.resource_id for e in events],
-        [e.version for e in events],
-        [e.occurred_at for e in events],
-        [e.correlation_id for e in events],
-        [e.causation_id for e in events],
-        [e.actor for e in events],
-        [_json.encode(e.payload).decode() for e in events],
-    ]
+@lru_cache(maxsize=1024)
+def _statement(write: str, args: int, events: int, entries: int) -> str:
+    """The text for a write with so many parameters, so many events and so many audit entries. Where the write changes no
+    row, neither the events nor the entries are written."""
+    parts = [f"w as ({write})"] if write else []
+    if events:
+        parts.append(f"o as ({_insert('kernel.outbox', _OUTBOX, args, events, bool(write))})")
+    if entries:
+        parts.append(f"a as ({_insert('kernel.audit', _AUDIT, args + events * len(_OUTBOX), entries, bool(write))})")
+    return f"with {', '.join(parts)} select {'(select count(*) from w)' if write else '1'}"
 
 
-def _audit_args(entries: Sequence[AuditEntry]) -> list[list[Any]]:
-    return [
-        [e.context.tenant for e in entries],
-        [e.id for e in entries],
-        [e.context.now for e in entries],
-        [e.context.actor for e in entries],
-        [e.context.channel for e in entries],
-        [e.action for e in entries],
-        [e.resource for e in entries],
-        [e.resource_id for e in entries],
-        [e.version for e in entries],
-        [e.context.reason for e in entries],
-        [e.context.correlation_id for e in entries],
-        [e.before for e in entries],
-        [e.after for e in entries],
-    ]
+def _insert(table: str, columns: dict[str, str], offset: int, count: int, with_write: bool) -> str:
+    names, width = ", ".join(columns), len(columns)
+    rows = (
+        ", ".join(f"${offset + n * width + place}::{type_}" for place, type_ in enumerate(columns.values(), 1))
+        for n in range(count)
+    )
+    values = "), (".join(rows)
+    where = " where exists (select 1 from w)" if with_write else ""
+    return f"insert into {table}({names}) select * from (values ({values})) v({names}){where}"
+
+
+def _outbox_row(event: Event) -> tuple[Any, ...]:
+    return (
+        event.tenant,
+        event.id,
+        event.type,
+        event.source,
+        event.resource,
+        event.resource_id,
+        event.version,
+        event.occurred_at,
+        event.correlation_id,
+        event.causation_id,
+        event.actor,
+        _json.encode(event.payload).decode(),
+    )
+
+
+def _audit_row(entry: AuditEntry) -> tuple[Any, ...]:
+    context = entry.context
+    return (
+        context.tenant,
+        entry.id,
+        context.now,
+        context.actor,
+        context.channel,
+        entry.action,
+        entry.resource,
+        entry.resource_id,
+        entry.version,
+        context.reason,
+        context.correlation_id,
+        entry.before,
+        entry.after,
+    )

@@ -105,12 +105,14 @@ class ManualStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     due_at: datetime | None
 
 
-_STEPS = """
-select s.*, (select array_agg(q.name order by q.n) from kernel.step_dependency d
+# One statement, so that plan and steps are of the same instant.
+_PLAN = """
+select p as plan, s.*, (select array_agg(q.name order by q.n) from kernel.step_dependency d
                join kernel.step q on q.tenant = d.tenant and q.plan_id = d.plan_id and q.n = d.predecessor
               where d.tenant = s.tenant and d.plan_id = s.plan_id and d.successor = s.n) as depends_on,
        (select o.name from kernel.step o where o.tenant = s.tenant and o.plan_id = s.plan_id and o.n = s.undo_of) as undoes
-  from kernel.step s where s.tenant = $1 and s.plan_id = $2 order by s.n"""
+  from kernel.plan p join kernel.step s on s.tenant = p.tenant and s.plan_id = p.id
+ where p.tenant = $1 and p.id = $2 order by s.n"""
 
 _MANUAL = """
 select s.plan_id, p.kind as plan_kind, p.subject_resource, p.subject_id, s.n, s.name, s.action, s.queue, s.input,
@@ -122,10 +124,10 @@ select s.plan_id, p.kind as plan_kind, p.subject_resource, p.subject_id, s.n, s.
 
 async def get_plan(session: ReadSession, plan_id: str, context: Context) -> PlanView:
     """The plan and its whole graph. Raises NotFound."""
-    plan = await session.fetch_row("select * from kernel.plan where tenant = $1 and id = $2", context.tenant, plan_id)
-    if plan is None:
+    steps = await session.fetch(_PLAN, context.tenant, plan_id)
+    if not steps:
         raise unknown_plan(plan_id)
-    steps = await session.fetch(_STEPS, context.tenant, plan_id)
+    plan = steps[0]["plan"]
     values = {name: plan[name] for name in PlanView.__struct_fields__ if name not in ("steps", "state", "data")}
     return PlanView(
         **values,
