@@ -101,3 +101,35 @@ def _floats(tree: ast.AST) -> Iterator[int]:
         yield tree.lineno
     for node in ast.iter_child_nodes(tree):
         yield from _floats(node)
+
+
+BESIDE_THE_REQUEST = {
+    "kernel/security/api.py": "a failed log-in is counted although it is refused; a log-out is a DELETE",
+    "kernel/telemetry/api.py": "reads for /metrics and /health",
+}
+"""Modules whose endpoints hand the whole database on, each with the reason."""
+
+
+def test_endpoints_change_things_in_their_requests_unit_of_work_only() -> None:
+    """`call.unit_of_work()` joins the transaction of an Idempotency-Key; a unit of the database would not."""
+    frame = {"kernel/web/endpoint.py", "kernel/idempotency/edge.py"}
+    beside = {
+        str(path.relative_to(SOURCE)) for path in _modules() if _hands_the_database_on(ast.parse(path.read_text()))
+    }
+    assert beside - frame == set(BESIDE_THE_REQUEST)
+
+
+def _hands_the_database_on(module: ast.Module) -> bool:
+    """Whether `call.database` stands anywhere but in `call.database.read` and `call.database.clock`."""
+    nodes = list(ast.walk(module))
+    harmless = {id(node.value) for node in nodes if isinstance(node, ast.Attribute) and node.attr in ("read", "clock")}
+    return any(_is_database_of_a_call(node) and id(node) not in harmless for node in nodes)
+
+
+def _is_database_of_a_call(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "database"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "call"
+    )

@@ -1,6 +1,6 @@
 """The installation's clock over HTTP: anyone permitted may read it; moving it is for demo and test installations."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -32,9 +32,10 @@ def endpoints(*, movable: bool) -> list[Endpoint]:
         if not movable:
             raise clock_fixed()
         body = call.body(MoveClock)
+        offset = call.database.clock.offset_for(body.now)
         async with call.unit_of_work() as uow:
             await move_clock(uow, call.database.clock, body.now, call.context)
-        return Reply(200, _view(call))
+        return Reply(200, _view(body.now, offset))  # as it will be: this may be committed after the answer is made
 
     return [
         Endpoint(
@@ -53,9 +54,9 @@ def endpoints(*, movable: bool) -> list[Endpoint]:
 
 
 async def _read(call: Call) -> Reply:
-    return Reply(200, _view(call))
-
-
-def _view(call: Call) -> ClockView:
     clock = call.database.clock
-    return ClockView(now=instant_text(clock.now()), ahead_seconds=int(clock.offset.total_seconds()))
+    return Reply(200, _view(clock.now(), clock.offset))
+
+
+def _view(now: datetime, offset: timedelta) -> ClockView:
+    return ClockView(now=instant_text(now), ahead_seconds=int(offset.total_seconds()))

@@ -108,7 +108,7 @@ async def test_every_error_has_the_one_shape(
 
 
 async def test_a_405_names_all_methods_of_the_path(client: httpx.AsyncClient) -> None:
-    assert (await client.put("/thing/x")).json()["allowed"] == ["DELETE", "GET"]
+    assert (await client.put("/thing/x")).json()["allowed"] == ["DELETE", "GET", "HEAD"]
 
 
 async def test_an_unexpected_error_is_logged_with_its_traceback_and_context_and_says_nothing_outside(

@@ -116,7 +116,7 @@ async def reprocess(
         )
         return None if source is None else source.again(kept, origin)
 
-    return await facade.reprocess(database, selection, context, reread)
+    return await facade.reprocess(database.unit_of_work, selection, context, reread)
 
 
 class _Source:

@@ -75,7 +75,7 @@ class _FrontEnd:
         if subscriber.framed_ip is not None:
             reply["Framed-IP-Address"] = [subscriber.framed_ip]
         reply |= {attribute: [value] for attribute, value in subscriber.attributes.items()}
-        return Reply(200, accept(secret, reply))
+        return Reply(200, accept(secret, reply), headers={"Cache-Control": "no-store"})
 
 
 async def _account(call: Call) -> Reply:

@@ -83,4 +83,4 @@ async def _held(call: Call) -> Reply:
 async def _reprocess(call: Call) -> Reply:
     body = call.body(Reprocess)
     selection = Selection(reason=body.reason, ids=tuple(body.id))
-    return Reply(200, await facade.reprocess(call.database, selection, call.context))
+    return Reply(200, await facade.reprocess(call.unit_of_work, selection, call.context))

@@ -22,7 +22,7 @@ from trunkline.bss.usage.contracts import (
 from trunkline.bss.usage.importing import tally
 from trunkline.bss.usage.mediation import Draft, ingest, rate
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import AuditEntry, Database, ReadSession, Record, UnitOfWork
+from trunkline.kernel.db import AuditEntry, OpenUnit, ReadSession, Record, UnitOfWork
 from trunkline.kernel.quantity import Unit
 
 RECORDS_PER_TRANSACTION = 500
@@ -61,9 +61,9 @@ async def summarise(session: ReadSession, context: Context) -> list[HeldSummary]
 
 
 async def reprocess(
-    database: Database, selection: Selection, context: Context, reread: Rereader | None = None
+    open_unit: OpenUnit, selection: Selection, context: Context, reread: Rereader | None = None
 ) -> Reprocessed:
-    """Process held records again, in transactions of 500; what is still not usable stays held with its present reason.
+    """Process held records again, in units of work of 500; what is still not usable stays held with its present reason.
 
     Suspended records keep the increment that was counted when they came, so nothing is counted again. Rejected ones are
     read anew by `reread`, where their source can be.
@@ -72,7 +72,7 @@ async def reprocess(
     results: list[Ingested] = []
     after = ""
     while True:
-        async with database.unit_of_work() as uow:
+        async with open_unit() as uow:
             rows = await _claim(uow, context, selection, after)
             if not rows:
                 break

@@ -2,6 +2,6 @@
 
 from trunkline.kernel.db.database import Database
 from trunkline.kernel.db.session import ReadSession, Record
-from trunkline.kernel.db.unit_of_work import AuditEntry, UnitOfWork, Write
+from trunkline.kernel.db.unit_of_work import AuditEntry, OpenUnit, UnitOfWork, Write
 
-__all__ = ["AuditEntry", "Database", "ReadSession", "Record", "UnitOfWork", "Write"]
+__all__ = ["AuditEntry", "Database", "OpenUnit", "ReadSession", "Record", "UnitOfWork", "Write"]

@@ -1,9 +1,11 @@
 """The Idempotency-Key header: a POST or PATCH that is sent again is answered from the store."""
 
+import asyncio
+
 import msgspec
 
 from trunkline.kernel.errors import Conflict
-from trunkline.kernel.idempotency.store import StoredAnswer, check_key, input_hash, remember, store_answer
+from trunkline.kernel.idempotency.store import StoredAnswer, check_key, input_hash, remember, store_answer, stretched
 from trunkline.kernel.web import Call, Reply, run
 
 ANSWER_SIZE_MAX = 1 << 20
@@ -42,6 +44,8 @@ async def with_idempotency(call: Call) -> Reply:
     operation = f"{endpoint.method} {endpoint.path}"
     places = msgspec.json.encode(dict(sorted(call.path.items())))
     hash_ = input_hash(call.context.actor, operation, places, call.raw_query, call.content)
+    if endpoint.secret:
+        hash_ = await asyncio.to_thread(stretched, hash_, key)
     try:
         async with call.database.unit_of_work() as uow:
             stored = await remember(uow, call.context, key, operation, hash_)

@@ -58,6 +58,12 @@ def input_hash(*parts: str | bytes) -> bytes:
     return digest.digest()
 
 
+def stretched(hash_: bytes, key: str) -> bytes:
+    """A hash of an input that holds a secret, made costly (scrypt, 16 MiB, some 50 ms): otherwise who can read the table
+    could guess a password from it much faster than from its argon2 hash."""
+    return hashlib.scrypt(hash_, salt=key.encode(), n=2**14, r=8, p=1, dklen=32)
+
+
 async def remember(uow: UnitOfWork, context: Context, key: str, operation: str, hash_: bytes) -> StoredAnswer | None:
     """Take the key for this command: None means go on, do the effect and `store_answer` in the same unit of work.
 

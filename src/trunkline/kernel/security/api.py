@@ -84,7 +84,7 @@ def _session_endpoints(security: Security) -> list[Endpoint]:
     async def change_password(call: Call) -> Reply:
         request = call.body(PasswordChange)
         await sign_in.change_password(
-            call.database, security.passwords, limits, request, _principal(call), call.context
+            call.database, call.unit_of_work, security.passwords, limits, request, _principal(call), call.context
         )
         security.authenticate.forget()
         return Reply(204)
@@ -139,7 +139,9 @@ def _principal_endpoints(security: Security) -> list[Endpoint]:
         Endpoint("GET", many, "security:read", list_, "List people and programs", tags=_TAGS, parameters=_PAGE),
         Endpoint("POST", many, "security:create", create, "Add one", NewPrincipal, PrincipalView, _TAGS, secret=True),
         Endpoint("GET", one, "security:read", read, "Read one", response=PrincipalView, tags=_TAGS),
-        Endpoint("PATCH", one, "security:update", change, "Change one", PrincipalChange, PrincipalView, _TAGS),
+        Endpoint(
+            "PATCH", one, "security:update", change, "Change one", PrincipalChange, PrincipalView, _TAGS, secret=True
+        ),
     ]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import AuditEntry, Database
+from trunkline.kernel.db import AuditEntry, Database, OpenUnit
 from trunkline.kernel.errors import Unauthenticated
 from trunkline.kernel.security import store, tokens
 from trunkline.kernel.security.contracts import Limits, PasswordChange, SessionView, SignIn, check_password
@@ -95,6 +95,7 @@ async def sign_out(database: Database, principal_session: str | None, context: C
 
 async def change_password(
     database: Database,
+    open_unit: OpenUnit,
     passwords: Passwords,
     limits: Limits,
     request: PasswordChange,
@@ -102,7 +103,8 @@ async def change_password(
     context: Context,
 ) -> None:
     """Change one's own password; the other sessions end. Raises Unauthenticated when the current one is wrong, Invalid
-    when the new one is too weak, RateLimited after too many failures."""
+    when the new one is too weak, RateLimited after too many failures. The attempt is counted by itself, so that it counts
+    when it is refused; the change is in the unit of work that is opened for it."""
     async with database.read() as session:
         row = await session.fetch_row(
             """select p.login, c.password_hash from kernel.principal p
@@ -118,7 +120,7 @@ async def change_password(
     if row is None or not await passwords.verify(row["password_hash"], request.current):
         raise Unauthenticated("wrongPassword", "The current password is wrong.")
     fresh = await passwords.hash(request.new)
-    async with database.unit_of_work() as uow:
+    async with open_unit() as uow:
         await store.set_password(uow, context.tenant, context.actor, fresh, database.clock.wall())
         await store.end_sessions(uow, context.tenant, context.actor, but=principal.session)
         await uow.execute(

@@ -135,8 +135,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     parameters  of the query string, for OpenAPI
     size_max    most bytes of body accepted
     public      needs no principal: log-in, health
-    secret      the answer holds a secret (a new key, a session): nothing may store or log it, so an Idempotency-Key
-                cannot replay it
+    secret      the request or the answer holds a secret (a password, a new key): an Idempotency-Key's hash of the input
+                is then a costly one. An answer that holds it says `Cache-Control: no-store` and is never replayed
     """
 
     method: str
