@@ -64,7 +64,7 @@ SEEDED = {
 async def _check(dsn: str) -> CheckReport:
     database = await Database.connect(dsn)
     try:
-        return await run_checks(database, resources(), command_context(database))
+        return await run_checks(database, resources(), command_context(database), second_look_s=0)
     finally:
         await database.close()
 
