@@ -1,10 +1,13 @@
 """Runs as many of the long tests as fit into a time: with TRUNKLINE_LONG_MINUTES=20 those that are not begun by then are
-skipped; TRUNKLINE_LONG_TURN=7, a number that changes from run to run, moves the beginning, so that each gets its turn."""
+skipped; TRUNKLINE_LONG_TURN=7, a number that changes from run to run, moves the beginning, so that each gets its turn.
+Beginnings lie a golden section apart: any few turns in a row are spread over the whole."""
 
 import os
 import time
 
 import pytest
+
+_GOLDEN_SECTION = (5**0.5 - 1) / 2
 
 
 class LongRun:
@@ -22,7 +25,7 @@ class LongRun:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        start = self._turn % len(items) if items else 0
+        start = int(self._turn * _GOLDEN_SECTION % 1 * len(items))
         items[:] = items[start:] + items[:start]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -14,6 +14,7 @@ from trunkline.bss.account import resources as account
 from trunkline.bss.agreement import resources as agreement
 from trunkline.bss.balance import resources as balance
 from trunkline.bss.billing import api as billing_api
+from trunkline.bss.billing import facade as billing_facade
 from trunkline.bss.billing import jobs as billing_jobs
 from trunkline.bss.billing import resources as billing
 from trunkline.bss.communication import resources as communication
@@ -91,7 +92,10 @@ RECORDS: tuple[ModuleType, ...] = (
     *(performance, service_quality, service_test, workforce, change, intent),
     *(entity_catalog, entity_inventory, document, event_management, process_flow, digital_identity, policy),
 )
-HOOKS: tuple[ModuleType, ...] = (product_ordering_facade, service_order_facade, service_qualification_facade)
+HOOKS: tuple[ModuleType, ...] = (
+    *(product_ordering_facade, billing_facade),
+    *(service_order_facade, service_qualification_facade),
+)
 """Modules whose import attaches behaviour to a resource (`after_create`, `prepare`); named, so that none is forgotten."""
 SUBSCRIBERS: tuple[ModuleType, ...] = (order_to_activate, service_order_subscribers)
 
