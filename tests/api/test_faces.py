@@ -150,7 +150,7 @@ async def test_references_are_expanded_one_level(client: httpx.AsyncClient) -> N
     wrong = await client.get(made["href"], params={"expand": "name"})
     assert (wrong.status_code, wrong.json()["allowed"]) == (400, ["engagedParty"])
     deeper = await client.get(made["href"], params={"depth": "2"})
-    assert deeper.status_code == 501
+    assert (deeper.status_code, deeper.json()["path"]) == (400, "depth")
 
 
 async def test_who_may_not_read_the_target_may_not_expand_it(at: Installation, client: httpx.AsyncClient) -> None:
@@ -171,3 +171,26 @@ async def test_what_others_refer_to_cannot_be_deleted(client: httpx.AsyncClient)
     assert (await client.get(person)).status_code == 200
     assert (await client.delete(made["href"])).status_code == 204
     assert (await client.delete(person)).status_code == 204
+
+
+async def test_a_record_is_not_of_another_resources_type(client: httpx.AsyncClient) -> None:
+    person = {"givenName": "First", "familyName": "Line"}
+    for kind in ("ProductOrder", "Organization"):
+        refused = await client.post(INDIVIDUALS_4, json={**person, "@type": kind})
+        body = refused.json()
+        assert (refused.status_code, body["code"], body["path"]) == (400, "wrongType", "$.@type")
+        assert (body["allowed"], bool(body["hint"])) == (["Individual"], True)
+    for kind in ("Individual", "Subscriber"):  # itself, or a class of one's own
+        assert (await created(client, INDIVIDUALS_4, {**person, "@type": kind}))["@type"] == kind
+
+
+async def test_a_refusal_says_what_to_do_next(client: httpx.AsyncClient) -> None:
+    for answer in (
+        await client.get(CUSTOMERS_5, params={"nope": "1"}),
+        await client.get(CUSTOMERS_5, params={"limit": "-1"}),
+        await client.post(CUSTOMERS_5, json=[]),
+        await client.post(CUSTOMERS_5, json={"name": "x"}),
+        await client.put(CUSTOMERS_5, json={}),
+    ):
+        assert 400 <= answer.status_code < 500
+        assert answer.json()["hint"], answer.text

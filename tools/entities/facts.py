@@ -36,6 +36,7 @@ class Resource(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
     operations: tuple[str, ...]
     patch_forbidden: tuple[str, ...]
+    subtypes: tuple[str, ...] = ()
     generations: tuple[int, ...] = ()
     face: "FaceOf | None" = None
 
@@ -85,6 +86,7 @@ def resources_of(
                 events=tuple(events[resource]),
                 operations=tuple(verb for verb in _OPERATIONS.values() if verb in verbs),
                 patch_forbidden=_patch_forbidden(shapes, name, conventions) if "patch" in verbs else (),
+                subtypes=shapes.subtypes(name),
             )
         )
     return found_resources

@@ -28,6 +28,7 @@ class Module(msgspec.Struct):
     enums: dict[str, tuple[str, ...]] = {}
     resources: list[Resource] = []
     sources: list[str] = []
+    resource_types: set[str] = set()
 
 
 class _Owner(msgspec.Struct, frozen=True):
@@ -135,6 +136,7 @@ class Planner:
         common = Module(SHARED, shapes={name: self.value(name) for name in shared})
         common.sources = [source for module in planned for source in module.sources]
         self._place_enums([common, *planned])
+        common.resource_types = {resource.name for module in planned for resource in module.resources}
         for module in planned:
             self._add_faces(module, common)
         return [common, *planned]

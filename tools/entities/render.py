@@ -50,6 +50,8 @@ def render(module: Module, shared: Module) -> str:
     parts = [_header(module), _IMPORTS]
     if module.name == SHARED:
         parts.append('__all__ = ["EntityInfo"]\n')
+        parts.append(f"RESOURCE_TYPES = frozenset({sorted(module.resource_types)!r})")
+        parts.append('"""The classes of all resources: what `@type` of another resource must not say."""')
     else:
         used = {kind.entity for attributes in module.shapes.values() for kind in attributes.values() if kind.entity}
         names = sorted(used - module.shapes.keys())
@@ -106,7 +108,16 @@ def _annotation(kind: Type) -> str:
 def _info(resource: Resource, *, shared: bool) -> str:
     """The facts; `shared` says that another API of the module has a resource of that name."""
     fields: dict[str, object] = {"name": resource.name, "resource": resource.resource, "api": f"TMF{resource.api}"}
-    for name in ("parent", "required", "state_attribute", "states", "events", "operations", "patch_forbidden"):
+    for name in (
+        "parent",
+        "required",
+        "state_attribute",
+        "states",
+        "events",
+        "operations",
+        "patch_forbidden",
+        "subtypes",
+    ):
         value = getattr(resource, name)
         if value:
             fields[name] = value

@@ -104,6 +104,12 @@ class Shapes:
             node = self._schema(target)
         return target, tuple(dict.fromkeys(value.strip() for value in node.get("enum", ())))
 
+    def subtypes(self, name: str) -> tuple[str, ...]:
+        """The classes that the contract lists as extending that one."""
+        mapped = self._schema(name).get("discriminator", {})
+        names = mapped.get("mapping", {}) if isinstance(mapped, dict) else {}
+        return tuple(sorted(subtype for subtype in names if subtype != name))
+
     def _schema(self, name: str) -> dict[str, Any]:
         """The schema; one that is referred to but missing (TMF640 has such) constrains nothing."""
         found: dict[str, Any] = self.contract.schemas.get(name, {})

@@ -30,7 +30,11 @@ def list_() -> None:
 @click.argument("name", type=click.Choice(tuple(STORIES)))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every figure as the last line.")
 @click.option("--lab", is_flag=True, help="Play on the laboratory's real network (root; see `trunkline lab`).")
-@click.option("--mutant", metavar="RULE", help="Switch one rule of the fixture off; the story must then fail.")
+@click.option(
+    "--mutant",
+    metavar="RULE",
+    help="Switch one rule off (S1: proration, activation_date, double_feeding); the story must then fail.",
+)
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where the invoice goes."
 )

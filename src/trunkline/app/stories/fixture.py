@@ -36,7 +36,10 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True):
     def with_mutant(self, name: str) -> "Fixture":
         """With the mutant's values over the inputs. Raises NotFound for an unknown mutant."""
         if name not in self.mutants:
-            raise NotFound("unknownMutant", f"{self.story} has no mutant {name!r}.", allowed=tuple(self.mutants))
+            known = ", ".join(self.mutants)
+            raise NotFound(
+                "unknownMutant", f"{self.story} has no mutant {name!r}. It has {known}.", allowed=tuple(self.mutants)
+            )
         return msgspec.structs.replace(self, values={**self.values, **self.mutants[name].values})
 
 

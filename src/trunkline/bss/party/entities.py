@@ -588,6 +588,7 @@ PARTY_ROLE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    subtypes=("BusinessPartner", "Consumer", "Producer", "Supplier"),
     generations=(4, 5),
     face=Face(
         name="PartyRole",

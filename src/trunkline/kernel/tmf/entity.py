@@ -37,6 +37,7 @@ class EntityInfo(msgspec.Struct, frozen=True, kw_only=True):
     events           notifications that the contract declares
     operations       create, list, retrieve, patch, replace, delete: those that the contract declares
     patch_forbidden  attributes that a client may not change, where the contract says so
+    subtypes         classes that the contract lists as extending this one
     generations      those that have the resource
     face             what generation 4 says of it
     """
@@ -51,5 +52,6 @@ class EntityInfo(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     patch_forbidden: tuple[str, ...] = ()
+    subtypes: tuple[str, ...] = ()
     generations: tuple[int, ...] = ()
     face: Face | None = None

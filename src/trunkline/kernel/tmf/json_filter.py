@@ -18,7 +18,7 @@ from jsonpath import filter as ast
 from jsonpath import selectors
 from jsonpath.segments import JSONPathChildSegment
 
-from trunkline.kernel.errors import Invalid, Unsupported
+from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.regex import check_regex
 
 LENGTH_MAX = 2_000
@@ -44,7 +44,7 @@ class JsonFilter(msgspec.Struct, frozen=True):
 def translate(text: str, place: Callable[[str], str] = str) -> JsonFilter:
     """Translate a filter. `place` tells where an attribute, by its dotted path, is stored.
 
-    Raises Invalid with path `filter` for what is no such expression, Unsupported for what is none that is offered.
+    Raises Invalid with path `filter` for what is no such expression and for what is none that is offered.
     """
     if len(text) > LENGTH_MAX:
         raise _invalid(f"It has more than {LENGTH_MAX} characters.")
@@ -183,5 +183,10 @@ def _invalid(message: str) -> Invalid:
     )
 
 
-def _unsupported(what: str) -> Unsupported:
-    return Unsupported("filterNotOffered", "The filter uses what is not offered here.", message=what, path="filter")
+def _unsupported(what: str) -> Invalid:
+    return Invalid(
+        "filterNotOffered",
+        "The filter uses what is not offered here.",
+        message=f"{what}. Names, comparisons, =~, !, && and || are.",
+        path="filter",
+    )

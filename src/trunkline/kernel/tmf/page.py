@@ -92,8 +92,8 @@ async def referring(
     One look into the index a value: given all of them at once, the planner expects so many records that it reads the
     whole table. Raises ValueError for a path without index.
     """
-    if not resource.filters.finds_few(Query(clauses=(to,))):
-        raise ValueError(f"{resource.name}.{to.path} is in no index")
+    if to.path == "id" or not resource.filters.finds_few(Query(clauses=(to,))):
+        raise ValueError(f"{resource.name}.{to.path} is not in the token index")
     parameters = Parameters(context.tenant, [f"{to.path}={value}" for value in to.values])
     where = f"tenant = $1 and tokens && array[token.text]{resource.filters.where(Query(clauses=also), parameters)}"
     rows = await session.fetch(

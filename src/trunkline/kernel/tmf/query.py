@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from trunkline.kernel.errors import Invalid, Unsupported
+from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.json_filter import JsonFilter
 
 LIMIT_DEFAULT = 100
@@ -107,7 +107,9 @@ def cursor(id_: str) -> str:
 
 def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query:
     if "asOf" in control:
-        raise Unsupported("notOffered", "'asOf' reads one record, not a list.", path="asOf")
+        raise Invalid(
+            "notOffered", "'asOf' reads one record, not a list.", path="asOf", hint="Read a record by its id."
+        )
     sort = tuple(
         (item.lstrip("+- "), item.startswith("-")) for item in control.get("sort", "").split(",") if item.lstrip("+- ")
     )
@@ -137,11 +139,11 @@ class Depth(TypedDict):
 
 
 def parse_depth(expand: str | None, depth: str | None) -> Depth:
-    """`expand=a,b.c` and `depth=0|1`. Raises Invalid, Unsupported for more than one level."""
+    """`expand=a,b.c` and `depth=0|1`. Raises Invalid, also for more than one level."""
     paths = tuple(path.strip() for path in (expand or "").split(",") if path.strip())
     levels = _number({} if depth is None else {"depth": depth}, "depth", 0, 0, 99)
     if levels > 1:
-        raise Unsupported("notOffered", "References are expanded one level.", path="depth", hint="depth=1")
+        raise Invalid("notOffered", "References are expanded one level.", path="depth", hint="depth=1")
     return {"expand": paths, "depth": levels}
 
 

@@ -28,7 +28,7 @@ from trunkline.kernel.tmf.recorder import Recorder, Stored
 from trunkline.kernel.tmf.reference import Reference, Referrer, check_references, check_unreferenced
 from trunkline.kernel.tmf.sql_filter import Filters
 from trunkline.kernel.tmf.store import Statements, hot_column, sql_name, statements
-from trunkline.kernel.tmf.validate import check_document, check_lengths, id_problem, missing
+from trunkline.kernel.tmf.validate import check_document, check_lengths, check_type, id_problem, missing
 
 _PLAIN_IN_PATH = "-._~:@!$'()*,;=+"  # RFC 3986, section 3.3: what a path segment holds as it is
 
@@ -219,6 +219,7 @@ class Resource(Generic[E]):
         if self.life_cycle:
             document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
         check_document(self.entity, document, self.info.required if required is None else required)
+        check_type(self.info, document)
         for function in self._prepare:
             await function(uow, document, context)
         if self.life_cycle:

@@ -8,6 +8,8 @@ import msgspec
 
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.document import Document
+from trunkline.kernel.tmf.entity import EntityInfo
+from trunkline.kernel.tmf.types import RESOURCE_TYPES
 
 ID_LENGTH_MAX = 200
 HOT_LENGTH_MAX = 400
@@ -48,6 +50,19 @@ def check_lengths(document: Document, attributes: Iterable[str]) -> None:
         value = document.get(attribute)
         if isinstance(value, str) and len(value) > HOT_LENGTH_MAX:
             raise Invalid("tooLong", f"{attribute} has at most {HOT_LENGTH_MAX} characters.", path=f"$.{attribute}")
+
+
+def check_type(info: EntityInfo, document: Document) -> None:
+    """Raise Invalid where `@type` names another resource: a class of one's own is welcome (TMF630, extension by subclass),
+    one that stands for something else is not."""
+    named = document.get("@type")
+    if named in RESOURCE_TYPES and named not in (info.name, *info.subtypes):
+        raise Invalid(
+            "wrongType",
+            f"A {info.name} cannot be of the type {named}.",
+            path="$.@type",
+            allowed=(info.name, *info.subtypes),
+        )
 
 
 def id_problem(id_: Any) -> Invalid | None:

@@ -18,6 +18,7 @@ from trunkline.kernel.errors import (
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.web.database_fault import database_refusal
 from trunkline.kernel.web.endpoint import Reply
+from trunkline.kernel.web.hints import HINTS
 from trunkline.kernel.web.origin import origin_of
 
 RETRY_AFTER_S = 1
@@ -44,7 +45,8 @@ def to_refusal(error: BaseException) -> TrunklineError:
 def error_body(error: TrunklineError, correlation_id: str) -> dict[str, Any]:
     """The body of TMF630's Error, with path, hint, allowed and every field problem where there are any; no nulls."""
     body: dict[str, Any] = {"code": error.code, "reason": error.reason}
-    optional = {"message": error.message, "path": error.path, "hint": error.hint}
+    hint = error.hint or HINTS.get(error.code)
+    optional = {"message": error.message, "path": error.path, "hint": hint}
     body |= {name: value for name, value in optional.items() if value is not None}
     if error.allowed is not None:
         body["allowed"] = list(error.allowed)

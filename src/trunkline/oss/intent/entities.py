@@ -100,6 +100,7 @@ INTENT = EntityInfo(
     events=("IntentAttributeValueChangeEvent", "IntentCreateEvent", "IntentDeleteEvent", "IntentStatusChangeEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id", "lastUpdate", "statusChangeDate", "version"),
+    subtypes=("ProbeIntent",),
     generations=(4, 5),
     face=Face(
         name="Intent",

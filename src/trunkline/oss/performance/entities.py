@@ -497,6 +497,7 @@ PERFORMANCE_MEASUREMENT = EntityInfo(
     required=("measurementCollectionJob.id",),
     events=("PerformanceMeasurementCollectionReadyEvent", "PerformanceMeasurementCreateEvent"),
     operations=("list", "retrieve"),
+    subtypes=("PerformanceMeasurementAtomic", "PerformanceMeasurementGroup"),
     generations=(5,),
 )
 
@@ -592,5 +593,6 @@ THRESHOLD_RULE = EntityInfo(
     events=("ThresholdRuleAttributeValueChangeEvent", "ThresholdRuleCreateEvent", "ThresholdRuleDeleteEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    subtypes=("AlgorithmThresholdRule", "SimpleThresholdRule"),
     generations=(5,),
 )

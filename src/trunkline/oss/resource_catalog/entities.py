@@ -369,6 +369,7 @@ RESOURCE_SPECIFICATION = EntityInfo(
         "sku",
         "vendor",
     ),
+    subtypes=("LogicalResourceSpecification", "PhysicalResourceSpecification", "ResourceFunctionSpecification"),
     generations=(4, 5),
     face=Face(
         name="ResourceSpecification",

@@ -125,6 +125,7 @@ RESOURCE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    subtypes=("LogicalResource", "PhysicalResource", "ResourceFunction", "SoftwareResource"),
     generations=(4, 5),
     face=Face(
         name="Resource",

@@ -1,0 +1,38 @@
+"""What to do next, by the code of an error that does not say it itself."""
+
+from collections.abc import Mapping
+
+HINTS: Mapping[str, str] = {
+    "bodyTooLarge": "Send less at once, or import a file.",
+    "changedMeanwhile": "Read the record again and repeat the change.",
+    "illegalMove": "Choose one of the allowed states; reading the record shows where it stands.",
+    "illegalState": "Choose one of the allowed states, or leave the state out.",
+    "invalidAttribute": "/openapi.json tells the type of each attribute.",
+    "invalidBody": "Send one JSON object.",
+    "invalidCursor": "Take 'after' and 'before' from the Link header of a list as they are.",
+    "invalidId": "Choose another id, or leave it out: the server gives one.",
+    "invalidPage": "Leave the parameter out, or stay within the bounds.",
+    "invalidPatch": "Read the record and write the patch against what it holds now.",
+    "invalidRegex": "The pattern is a POSIX regular expression, percent-encoded.",
+    "invalidText": "Leave the character out.",
+    "invalidValue": "Write the value as the attribute's type in /openapi.json asks.",
+    "malformedJson": "Check the body with a JSON parser: UTF-8, no trailing comma, no NaN.",
+    "methodNotAllowed": "Use one of the allowed methods.",
+    "missingAttribute": "Add the attribute; /openapi.json lists what is mandatory.",
+    "notAuthenticated": "Send 'Authorization: Bearer <key>'; 'trunkline key create' makes a key.",
+    "notPatchable": "Leave the attribute out of the patch.",
+    "notPermitted": "Ask an administrator for a role with this permission.",
+    "numberOutOfRange": "Send a number that money or a quantity can have.",
+    "queryTooLong": "Ask for less at once.",
+    "tooDeep": "Nest the document less deeply.",
+    "tooLong": "Shorten the text.",
+    "tooManyClauses": "Ask for less at once.",
+    "unknownAttribute": "/openapi.json lists the attributes; dots reach inside: relatedParty.role.",
+    "unknownPath": "/openapi.json lists the paths.",
+    "unknownReference": "Create the record first, or correct the id.",
+    "unknownState": "Choose one of the allowed states.",
+    "unsupportedMediaType": "Send one of the allowed media types.",
+    "unsupportedPatch": "Send one of the allowed media types.",
+    "versionMoved": "Read the record again and send its new ETag.",
+    "wrongType": "Leave out '@type', or name this resource or a type that extends it.",
+}
