@@ -50,8 +50,8 @@ def render(module: Module, shared: Module) -> str:
     parts = [_header(module), _IMPORTS]
     if module.name == SHARED:
         parts.append('__all__ = ["EntityInfo"]\n')
+        parts.append("# The classes of all resources: what `@type` of another resource must not say.")
         parts.append(f"RESOURCE_TYPES = frozenset({sorted(module.resource_types)!r})")
-        parts.append('"""The classes of all resources: what `@type` of another resource must not say."""')
     else:
         used = {kind.entity for attributes in module.shapes.values() for kind in attributes.values() if kind.entity}
         names = sorted(used - module.shapes.keys())

@@ -8,7 +8,7 @@ from trunkline.kernel.security.roles import BUILT_IN
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.kernel.web import permits
 
-OWN_ENDPOINTS = {"billRun", "plan", "radius"}
+OWN_ENDPOINTS = {"accessSession", "billRun", "plan", "radius"}
 
 
 def test_the_roles_name_only_resources_that_are_served() -> None:

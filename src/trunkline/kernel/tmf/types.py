@@ -82,6 +82,8 @@ from trunkline.kernel.tmf.entity import EntityBase, EntityInfo, ExtensibleBase, 
 __all__ = ["EntityInfo"]
 
 
+# The classes of all resources: what `@type` of another resource must not say.
+
 RESOURCE_TYPES = frozenset(
     [
         "AccumulatedBalance",
@@ -258,8 +260,6 @@ RESOURCE_TYPES = frozenset(
         "UserRole",
     ]
 )
-
-"""The classes of all resources: what `@type` of another resource must not say."""
 
 
 class AppointmentStateType(StrEnum):
