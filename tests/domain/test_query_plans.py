@@ -11,7 +11,8 @@ from trunkline.bss.party.resources import individuals
 from trunkline.bss.product_inventory.resources import products
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, UnitOfWork
-from trunkline.kernel.tmf.query import parse
+from trunkline.kernel.tmf.page import REFERRING_MAX, referring, scan
+from trunkline.kernel.tmf.query import Clause, parse
 
 pytestmark = pytest.mark.pg_matrix
 ROWS = 20_000
@@ -119,3 +120,45 @@ async def test_a_create_without_references_is_one_statement(
     assert len(sent) == 1
     for table in ("party.individual", "kernel.outbox", "kernel.audit"):
         assert await connection.fetchval(f"select count(*) from {table}") == 2
+
+
+async def test_a_scan_reads_each_record_once_a_page_at_a_time(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Each page is one statement that begins where the one before it ended."""
+    session = Looking(connection)
+    active = Clause("status", "eq", ("active",))
+    pages = [page async for page in scan(session, products, (active,), CONTEXT, size=1000)]
+    assert [len(page) for page in pages] == [1000] * 6 + [666]
+    assert len({product["id"] for page in pages for product in page}) == 6666
+    assert len(session.plans) == 7
+    assert all("Seq Scan" not in plan for plan in session.plans[1:-1])
+
+
+async def test_those_who_refer_to_many_are_looked_up_in_the_index(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    session = Looking(connection)
+    to = Clause("relatedParty.partyOrPartyRole.id", "eq", tuple(f"c-{n}" for n in range(500)))
+    found = await referring(session, products, to, CONTEXT)
+    assert len({product["id"] for product in found}) == len(found) == 500 * 20
+    assert "ix_product_tokens" in session.plans[0]
+    assert "Seq Scan" not in session.plans[0]
+    active = Clause("status", "eq", ("active",))
+    wanted = sum(n % 1000 < 500 and n % 3 == 0 for n in range(1, ROWS + 1))
+    assert len(await referring(session, products, to, CONTEXT, (active,))) == wanted
+    nobody = Clause("relatedParty.partyOrPartyRole.id", "eq", ("nobody",))
+    assert await referring(session, products, nobody, CONTEXT) == []
+
+
+async def test_of_those_who_refer_to_one_at_most_a_hundred_are_read(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    fibre = Clause("productOffering.id", "eq", ("fibre", "none"))
+    assert len(await referring(Looking(connection), products, fibre, CONTEXT)) == REFERRING_MAX
+
+
+@pytest.mark.parametrize("path", ["id", "name", "description"])
+async def test_a_path_that_is_not_in_the_token_index_is_refused(
+    connection: "asyncpg.Connection[asyncpg.Record]", path: str
+) -> None:
+    with pytest.raises(ValueError, match="not in the token index"):
+        await referring(Looking(connection), products, Clause(path, "eq", ("x",)), CONTEXT)
