@@ -67,6 +67,8 @@ async def _fill(database: Database, plans: int) -> None:
             for n in range(begin, min(plans, begin + PLANS_AT_ONCE)):
                 spec = PlanSpec(kind="bench", subject_resource="thing", subject_id=str(n), steps=steps)
                 await create_plan(uow, spec, _context(database))
+    async with database.unit_of_work() as uow:  # as autovacuum does within 15 s; until then any index looks as good
+        await uow.execute("analyze kernel.plan, kernel.step, kernel.step_dependency")
 
 
 async def _clear(database: Database) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from trunkline.app.child import ProcessSpec
 from trunkline.app.cli import refusal
 from trunkline.app.http import Server
+from trunkline.app.one_write import OneWriteProtocol
 from trunkline.app.prepare import KEY_FILE, prepare
 from trunkline.app.processes import Supervisor, answers, read_running
 from trunkline.app.revision import newest_revision
@@ -60,7 +61,7 @@ def serve() -> None:
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,

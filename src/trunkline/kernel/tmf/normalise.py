@@ -46,8 +46,8 @@ def instant_text(value: datetime) -> str:
 
     Raises OverflowError where the instant lies in UTC outside the years 1 to 9999.
     """
-    utc = value.astimezone(UTC)
-    return f"{utc.year:04d}{utc.strftime('-%m-%dT%H:%M:%S.')}{utc.microsecond // 1000:03d}Z"
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def normalise(document: Document, entity: type[msgspec.Struct]) -> Document:
