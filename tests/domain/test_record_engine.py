@@ -13,7 +13,7 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database
 from trunkline.kernel.errors import Conflict, Invalid, NotFound, Precondition, Unprocessable
 from trunkline.kernel.ids import new_id
-from trunkline.kernel.tmf.query import parse
+from trunkline.kernel.tmf.query import cursor, parse
 
 pytestmark = pytest.mark.pg_matrix
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -237,9 +237,7 @@ async def test_cursors_walk_all_records_once(database: Database, context: Contex
             assert page.total == 25
             if len(page.ids) < 10:
                 break
-            from trunkline.kernel.tmf.query import cursor
-
-            query = f"limit=10&after={cursor(page.ids[-1])}"
+            query = f"limit=10&after={cursor(page.places[-1])}"
     assert walked == created
 
 

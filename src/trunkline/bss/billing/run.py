@@ -12,6 +12,7 @@ from trunkline.kernel.db import Database, ReadSession, UnitOfWork
 from trunkline.kernel.errors import Invalid, NotFound, TrunklineError
 from trunkline.kernel.period import local_date
 from trunkline.kernel.tmf import Document
+from trunkline.kernel.tmf.keyset import Place
 from trunkline.kernel.tmf.query import Clause, Query
 
 Progress = Callable[[int, int | None], Awaitable[None]]
@@ -128,7 +129,7 @@ async def _count(session: ReadSession, command: RunBills, cycles: list[Document]
     total = 0
     for cycle in cycles:
         page = await billing_accounts.page(session, Query(clauses=_in_cycle(cycle), limit=1), context)
-        if page.total_is_minimum:
+        if page.total_is_estimate:
             return None
         total += page.total
     return total
@@ -146,7 +147,7 @@ async def _accounts(
         yield sorted(set(command.account_ids))
         return
     for cycle in cycles:
-        after: str | None = None
+        after: Place | None = None
         while True:
             async with database.read() as session:
                 page = await billing_accounts.page(
@@ -156,4 +157,4 @@ async def _accounts(
                 yield page.ids
             if len(page.ids) < _PAGE:
                 break
-            after = page.ids[-1]
+            after = page.places[-1]

@@ -11,6 +11,7 @@ from trunkline.kernel.db import ReadSession
 from trunkline.kernel.db.session import Record
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.document import Document, decode
+from trunkline.kernel.tmf.keyset import Place, SortKey, beyond, order_by
 from trunkline.kernel.tmf.query import Clause, Query
 from trunkline.kernel.tmf.sql_filter import Parameters
 
@@ -19,20 +20,25 @@ if TYPE_CHECKING:
 
 TOTAL_EXACT_MAX = 1_000
 """Up to this many matches the total is counted; beyond it the count stops, so that a list costs the same in a table of
-any size, and the answer says that there are at least so many."""
+any size, and the answer has PostgreSQL's estimate and says so."""
 
 REFERRING_MAX = 100
 
 
 class Page(msgspec.Struct, frozen=True):
-    """`texts` are the documents' JSON; `total` is exact unless `total_is_minimum`; `ids` go with the texts; `more`
+    """`texts` are the documents' JSON; `places` go with the texts; `total` is exact unless `total_is_estimate`; `more`
     says that records follow in the direction read."""
 
     texts: list[str]
-    ids: list[str]
+    places: list[Place]
     total: int
-    total_is_minimum: bool
+    total_is_estimate: bool
     more: bool = False
+
+    @property
+    def ids(self) -> list[str]:
+        """The records' ids."""
+        return [place.id for place in self.places]
 
 
 async def read_page(
@@ -54,14 +60,19 @@ async def read_page(
     elif total is None:
         is_all = not (query.offset or query.after or query.before)
         total = 0 if is_all else await _count(session, resource, query, context)
+    estimated = total > TOTAL_EXACT_MAX
+    if estimated:
+        total = await _estimate(session, resource, query, context)
     del rows[query.limit :]
     if query.before:
         rows.reverse()
     return Page(
         texts=[row["doc"] for row in rows],
-        ids=[row["id"] for row in rows],
-        total=min(total, TOTAL_EXACT_MAX),
-        total_is_minimum=total > TOTAL_EXACT_MAX,
+        places=[Place(row["id"], tuple(row["keys"])) for row in rows]
+        if query.sort
+        else [Place(row["id"]) for row in rows],
+        total=total,
+        total_is_estimate=estimated,
         more=more,
     )
 
@@ -71,7 +82,7 @@ async def scan(
 ) -> AsyncIterator[list[Document]]:
     """All records that meet the conditions, `size` at a time in order of id: what looks at everything holds one page of
     it. Pages that come later see what was changed meanwhile."""
-    after: str | None = None
+    after: Place | None = None
     while True:
         query = Query(clauses=clauses, limit=size, after=after)
         page = await read_page(session, resource, query, context, count=False)
@@ -79,7 +90,7 @@ async def scan(
             yield [decode(text) for text in page.texts]
         if not page.more:
             return
-        after = page.ids[-1]
+        after = page.places[-1]
 
 
 async def referring(
@@ -114,9 +125,10 @@ def _few(resource: "Resource[Any]", query: Query, context: Context) -> _Statemen
     parameters = Parameters(context.tenant)
     where = f"tenant = $1{resource.filters.where(query, parameters)}"
     found = f"(select * from {resource.relation} where {where} limit {TOTAL_EXACT_MAX + 1}) found"
-    order = resource.filters.order(query.sort, False, parameters)
+    keys = resource.filters.sort_keys(query.sort, parameters)
     place = f"limit {parameters.add(query.limit + 1)} offset {parameters.add(query.offset)}"
-    return f"select id, doc, count(*) over () as total from {found} order by {order} {place}", parameters.values
+    selected = f"select id, doc{_keys(keys)}, count(*) over () as total from {found}"
+    return f"{selected} order by {order_by(keys, backwards=False)} {place}", parameters.values
 
 
 def _any(resource: "Resource[Any]", query: Query, context: Context, count: bool) -> _Statement:
@@ -124,15 +136,30 @@ def _any(resource: "Resource[Any]", query: Query, context: Context, count: bool)
     parameters = Parameters(context.tenant)
     where = f"tenant = $1{resource.filters.where(query, parameters)}"
     counted = _counted(resource, where) if count else "0"
-    seek = ""
-    if query.after:
-        seek = f" and id > {parameters.add(query.after)}"
-    elif query.before:
-        seek = f" and id < {parameters.add(query.before)}"
-    order = resource.filters.order(query.sort, query.before is not None, parameters)
-    place = f"limit {parameters.add(query.limit + 1)} offset {parameters.add(query.offset)}"
-    selected = f"select id, doc, {counted} as total from {resource.relation} where {where}{seek}"
-    return f"{selected} order by {order} {place}", parameters.values
+    backwards = query.before is not None
+    keys = resource.filters.sort_keys(query.sort, parameters)
+    if backwards:
+        keys = [key.reversed() for key in keys]
+    order = order_by(keys, backwards=backwards)
+    limit = f"limit {parameters.add(query.limit + 1)}"
+    selected = f"select id, doc{_keys(keys)}, {counted} as total from {resource.relation} where {where}"
+    place = query.before or query.after
+    if place is None:
+        return f"{selected} order by {order} {limit} offset {parameters.add(query.offset)}", parameters.values
+    parts = beyond(keys, place, parameters.add, backwards=backwards)
+    if len(parts) == 1:
+        return f"{selected}{parts[0]} order by {order} {limit}", parameters.values
+    part = f"(select * from {resource.relation} where {where}{{}} order by {order} {limit})"
+    found = " union all ".join(part.format(condition) for condition in parts)
+    return (
+        f"select id, doc{_keys(keys)}, {counted} as total from ({found}) v order by {order} {limit}",
+        parameters.values,
+    )
+
+
+def _keys(keys: list[SortKey]) -> str:
+    """The sort keys as texts, of which a place is made."""
+    return f", array[{', '.join(f'{key.sql}::text' for key in keys)}] as keys" if keys else ""
 
 
 def _counted(resource: "Resource[Any]", where: str) -> str:
@@ -147,6 +174,17 @@ async def _count(session: ReadSession, resource: "Resource[Any]", query: Query, 
     return total
 
 
+async def _estimate(session: ReadSession, resource: "Resource[Any]", query: Query, context: Context) -> int:
+    """How many there are where there are too many to count, as PostgreSQL's statistics have it."""
+    parameters = Parameters(context.tenant)
+    where = f"tenant = $1{resource.filters.where(query, parameters)}"
+    plan = await session.fetch_value(
+        f"explain (format json) select 1 from {resource.relation} where {where}", *parameters.values
+    )
+    rows: int = decode(plan)[0]["Plan"]["Plan Rows"]
+    return max(TOTAL_EXACT_MAX + 1, rows)
+
+
 async def _read(session: ReadSession, statement: _Statement, query: Query) -> list[Record]:
     try:
         return list(await session.fetch(statement[0], *statement[1]))
@@ -157,6 +195,12 @@ async def _read(session: ReadSession, statement: _Statement, query: Query) -> li
             message=f"PostgreSQL says: {error}.",
             path=next((clause.path for clause in query.clauses if clause.operator == "regex"), None),
         ) from error
+    except asyncpg.DataError as error:
+        if query.sort and (query.after or query.before):
+            raise Invalid(
+                "invalidCursor", "That cursor was not given out here.", path="after" if query.after else "before"
+            ) from error
+        raise
 
 
 def check_instant(text: str) -> Invalid:

@@ -10,6 +10,7 @@ import msgspec
 
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.json_filter import JsonFilter
+from trunkline.kernel.tmf.keyset import Place
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -27,6 +28,7 @@ _CLAUSE = re.compile(
     r"(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_places = msgspec.json.Decoder(Place)
 _SIGNS = {
     "==": "eq",
     "=": "eq",
@@ -64,8 +66,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     limit: int = LIMIT_DEFAULT
     paged: bool = False
-    after: str | None = None
-    before: str | None = None
+    after: Place | None = None
+    before: Place | None = None
 
 
 def parse(raw: str) -> Query:
@@ -100,9 +102,9 @@ def parse_fields(raw: str | None) -> tuple[str, ...] | None:
     return tuple(field.strip() for field in raw.split(",") if field.strip())
 
 
-def cursor(id_: str) -> str:
-    """An opaque cursor that stands at a record."""
-    return base64.urlsafe_b64encode(id_.encode()).decode().rstrip("=")
+def cursor(place: Place) -> str:
+    """An opaque cursor that stands at a record of a list."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query:
@@ -115,8 +117,6 @@ def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query
     )
     if len(sort) > SORT_MAX:
         raise Invalid("tooManySortKeys", f"At most {SORT_MAX} sort keys.", path="sort")
-    if sort and ("after" in control or "before" in control):
-        raise Invalid("cursorWithSort", "A cursor goes with the default order; leave out 'sort'.", path="sort")
     return Query(
         clauses=clauses,
         filter=control.get("filter") or None,
@@ -126,8 +126,8 @@ def _with_control(clauses: tuple[Clause, ...], control: dict[str, str]) -> Query
         offset=_number(control, "offset", 0, 0, OFFSET_MAX),
         limit=_number(control, "limit", LIMIT_DEFAULT, 0, LIMIT_MAX),
         paged="offset" in control or "limit" in control,
-        after=_cursor(control.get("after"), "after"),
-        before=_cursor(control.get("before"), "before"),
+        after=_cursor(control.get("after"), "after", len(sort)),
+        before=_cursor(control.get("before"), "before", len(sort)),
     )
 
 
@@ -156,16 +156,27 @@ def _number(control: dict[str, str], name: str, default: int, low: int, high: in
     return int(text)
 
 
-def _cursor(text: str | None, name: str) -> str | None:
+def _cursor(text: str | None, name: str, keys: int) -> Place | None:
     if text is None:
         return None
     try:
-        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, ValueError, UnicodeDecodeError):
-        decoded = ""
-    if not decoded or "\x00" in decoded:
-        raise Invalid("invalidCursor", "That cursor was not given out here.", path=name)
-    return decoded
+        place = _places.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError):  # ValueError: also what is no UTF-8, no JSON, no place
+        raise _no_cursor(name) from None
+    if not place.id or any("\x00" in part for part in (place.id, *place.values) if part):
+        raise _no_cursor(name)
+    if len(place.values) != keys:
+        raise Invalid(
+            "invalidCursor",
+            "That cursor was given out for another order.",
+            path=name,
+            hint="Follow the links as they are given, or begin again without a cursor.",
+        )
+    return place
+
+
+def _no_cursor(name: str) -> Invalid:
+    return Invalid("invalidCursor", "That cursor was not given out here.", path=name)
 
 
 def _clause(part: str) -> tuple[str, str, list[str]]:

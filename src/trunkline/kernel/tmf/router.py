@@ -240,8 +240,8 @@ def _instant(text: str | None) -> datetime | None:
 
 def _page_headers(path: str, query: Query, page: Page, raw: str) -> dict[str, str]:
     headers = {"X-Total-Count": str(page.total), "X-Result-Count": str(len(page.texts))}
-    if page.total_is_minimum:
-        headers["X-Total-Count-Relation"] = "gte"
+    if page.total_is_estimate:
+        headers["X-Total-Count-Relation"] = "estimate"
     kept = [
         part for part in raw.split("&") if part and part.split("=")[0] not in ("offset", "limit", "after", "before")
     ]
@@ -253,31 +253,29 @@ def _page_headers(path: str, query: Query, page: Page, raw: str) -> dict[str, st
 
     size = query.limit
     links = [_self(query, link), link("first", offset=0, limit=size)]
-    if page.ids:
+    if page.places:
         links += _neighbours(query, page, link)
-    if size and not page.total_is_minimum:
+    if size and not page.total_is_estimate:
         links.append(link("last", offset=max(0, (page.total - 1) // size * size), limit=size))
     headers["Link"] = ", ".join(links)
     return headers
 
 
 def _self(query: Query, link: Callable[..., str]) -> str:
-    if query.after or query.before:
-        name, at = ("after", query.after) if query.after else ("before", query.before)
-        return link("self", **{name: cursor(at or "")}, limit=query.limit)
+    for name, at in (("after", query.after), ("before", query.before)):
+        if at:
+            return link("self", **{name: cursor(at)}, limit=query.limit)
     return link("self", offset=query.offset, limit=query.limit)
 
 
 def _neighbours(query: Query, page: Page, link: Callable[..., str]) -> list[str]:
-    """Where the pages before and after are: by cursor in the default order, which stays right while records come."""
+    """Where the pages before and after are: by cursor, which stays right while records come."""
     size, links = query.limit, []
     at_cursor = query.after or query.before
     if at_cursor and (query.after or page.more):
-        links.append(link("prev", before=cursor(page.ids[0]), limit=size))
+        links.append(link("prev", before=cursor(page.places[0]), limit=size))
     elif query.offset and not at_cursor:
         links.append(link("prev", offset=max(0, query.offset - size), limit=size))
     if not query.before and not page.more:
         return links
-    if query.sort:
-        return [*links, link("next", offset=query.offset + size, limit=size)]
-    return [*links, link("next", after=cursor(page.ids[-1]), limit=size)]
+    return [*links, link("next", after=cursor(page.places[-1]), limit=size)]

@@ -10,6 +10,7 @@ import msgspec
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf.document import TOKEN_PART_MAX, encode
 from trunkline.kernel.tmf.json_filter import JsonFilter
+from trunkline.kernel.tmf.keyset import SortKey
 from trunkline.kernel.tmf.normalise import instant_text
 from trunkline.kernel.tmf.query import Clause, Query
 from trunkline.kernel.tmf.regex import check_regex
@@ -26,6 +27,7 @@ _KIND_OF_COLUMN = {
     "bigint": "number",
     "boolean": "boolean",
 }
+_CAST = {"string": "text", "datetime": "timestamptz", "date": "date", "number": "numeric", "boolean": "boolean"}
 
 
 class Parameters:
@@ -83,20 +85,17 @@ class Filters:
             if clause.path == "id" or clause.path not in self._columns
         )
 
-    def order(self, sort: tuple[tuple[str, bool], ...], backwards: bool, parameters: Parameters) -> str:
-        """The `order by` list; the id is always the last key, so that pages never overlap."""
-        keys = []
-        for path, descending in sort:
-            self._known(path)
-            column = self._columns.get(path)
-            if column:
-                keys.append(f"{column[0]}{' desc' if descending else ''}")
-            else:
-                # the path is the client's text: inside a free object every name is known
-                keys.append(
-                    f"doc #> {parameters.add(path.split('.'))}::text[]{' desc' if descending else ''} nulls last"
-                )
-        return ", ".join([*keys, "id desc" if backwards else "id"])
+    def sort_keys(self, sort: tuple[tuple[str, bool], ...], parameters: Parameters) -> list[SortKey]:
+        """The keys to sort by. Raises Invalid for an unknown attribute."""
+        return [self._sort_key(path, descending, parameters) for path, descending in sort]
+
+    def _sort_key(self, path: str, descending: bool, parameters: Parameters) -> SortKey:
+        self._known(path)
+        column = self._columns.get(path)
+        if column:  # nulls where the index has them
+            return SortKey(column[0], _CAST[column[1]], descending, nulls_last=not descending)
+        # the path is the client's text: inside a free object every name is known
+        return SortKey(f"(doc #> {parameters.add(path.split('.'))}::text[])", "jsonb", descending)
 
     def _known(self, path: str) -> AttributePath:
         found = attribute_type(self._entity, path)
@@ -140,16 +139,9 @@ class Filters:
             return f"{column} ~ {parameters.add(_regex(clause))}"
         values = [_value(kind, value, clause.path) for value in clause.values]
         if clause.operator == "eq":
-            cast = {
-                "string": "text",
-                "datetime": "timestamptz",
-                "date": "date",
-                "number": "numeric",
-                "boolean": "boolean",
-            }
             if len(values) == 1:  # equality with one value keeps the index's order, so that a page reads only itself
-                return f"{column} = {parameters.add(values[0])}::{cast[kind]}"
-            return f"{column} = any({parameters.add(values)}::{cast[kind]}[])"
+                return f"{column} = {parameters.add(values[0])}::{_CAST[kind]}"
+            return f"{column} = any({parameters.add(values)}::{_CAST[kind]}[])"
         if clause.operator == "ne":
             return f"not coalesce({column} = any({parameters.add(values)}), false)"
         return "(" + " or ".join(f"{column} {_SQL[clause.operator]} {parameters.add(value)}" for value in values) + ")"
