@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.domain.billing.scene import ACTIVATED, INSTALL, MONTHLY, PER_GB, Scene
 from trunkline.app.check import run_checks
+from trunkline.app.wiring import STUBBED
 from trunkline.app.wiring import resources as all_resources
 from trunkline.bss.billing.contracts import RunBills
 from trunkline.bss.billing.facade import run_bills
@@ -59,7 +60,7 @@ class Line:
 
     async def settle(self) -> None:
         """What the worker does all the time: events go to the log, audit rows under a seal."""
-        relay = Relay(self.database, [])
+        relay = Relay(self.database, [], [], STUBBED)
         while (await relay.move()).events:
             pass
         while await seal(self.database):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,11 +17,15 @@ from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, ReadSession
 from trunkline.kernel.finding import Finding
 from trunkline.kernel.security.audit_chain import verify_chain
+from trunkline.kernel.tmf.crossing import unresolved
 from trunkline.kernel.tmf.integrity import history_findings, trail_findings
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.oss.resource_inventory.facade import pool_findings
 
 SECOND_LOOK_S = 2.0
+UNRESOLVED_FOR = timedelta(minutes=10)
+"""A reference to the other half may be this much ahead of the event that tells of its target."""
+FINDINGS_MAX = 100
 Rule = Callable[[ReadSession, Context], Awaitable[list[Finding]]]
 
 
@@ -69,6 +74,7 @@ async def run_checks(
         ("2", "an exclusive resource has one holder, reservations end", pool_findings),
         ("5", "usage in = rated + free + suspended + rejected", usage_findings),
         ("4, 5, 6, 8", "each day charged once, usage on its line, bills equal their lines, no gaps", billing_findings),
+        ("1", "what is named in the other half is known there", _crossings),
         ("12", "a state change has one event, one audit entry, one cause", _each(resources, trail_findings)),
         ("18", "history replays to what was told", _each(resources, history_findings)),
         ("12", "the audit trail is unbroken", _audit),
@@ -113,6 +119,19 @@ def _each(
         ]
 
     return run
+
+
+async def _crossings(session: ReadSession, context: Context) -> list[Finding]:
+    return [
+        Finding(
+            invariant=1,
+            rule="what is named in the other half is known there",
+            subject=f"{reference.resource} {reference.id}",
+            expected=f"{' or '.join(reference.targets)} {reference.target_id} at {reference.path}",
+            found=f"not known since {reference.since}",
+        )
+        for reference in await unresolved(session, context, until=context.now - UNRESOLVED_FOR, limit=FINDINGS_MAX)
+    ]
 
 
 async def _audit(session: ReadSession, context: Context) -> list[Finding]:

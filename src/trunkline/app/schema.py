@@ -13,6 +13,7 @@ from trunkline.kernel.idempotency import tables as idempotency_tables
 from trunkline.kernel.jobs import tables as job_tables
 from trunkline.kernel.plans import tables as plan_tables
 from trunkline.kernel.security import tables as security_tables
+from trunkline.kernel.tmf import crossing_tables
 from trunkline.kernel.tmf.tables import resource_table
 from trunkline.oss.activation import tables as activation_tables
 from trunkline.oss.resource_pool import tables as resource_pool_tables
@@ -30,6 +31,7 @@ def metadata() -> MetaData:
     found = MetaData(naming_convention=_NAMING)
     parts = (
         *(kernel_tables, event_tables, security_tables, plan_tables, job_tables, idempotency_tables),
+        *(crossing_tables,),
         *(usage_tables, billing_tables, activation_tables, resource_pool_tables, simulator_tables, cdr_file_tables),
     )
     for part in parts:

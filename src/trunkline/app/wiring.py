@@ -35,6 +35,7 @@ from trunkline.bss.usage import api as usage_api
 from trunkline.bss.usage import resources as usage
 from trunkline.flows.order_to_activate import subscribers as order_to_activate
 from trunkline.flows.qualify.feasibility import NetworkFeasibility
+from trunkline.flows.references import crossings
 from trunkline.kernel.db import Database
 from trunkline.kernel.digital_identity import resources as digital_identity
 from trunkline.kernel.document import resources as document
@@ -51,6 +52,7 @@ from trunkline.kernel.plans import api as plans_api
 from trunkline.kernel.policy import resources as policy
 from trunkline.kernel.process_flow import resources as process_flow
 from trunkline.kernel.security.api import Security
+from trunkline.kernel.tmf import crossing_api
 from trunkline.kernel.tmf.catalogue import by_name, served_apis
 from trunkline.kernel.tmf.documents_api import document_endpoints
 from trunkline.kernel.tmf.hub_router import hub_endpoints
@@ -97,6 +99,8 @@ HOOKS: tuple[ModuleType, ...] = (
     *(service_order_facade, service_qualification_facade),
 )
 """Modules whose import attaches behaviour to a resource (`after_create`, `prepare`); named, so that none is forgotten."""
+STUBBED = crossings.declare()
+"""Names of the resources of which each half keeps a stub of the other's records."""
 SUBSCRIBERS: tuple[ModuleType, ...] = (order_to_activate, service_order_subscribers)
 
 
@@ -135,6 +139,7 @@ def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoi
         *service_order_api.endpoints(),
         *plans_api.endpoints(),
         *jobs_api.endpoints(),
+        *crossing_api.endpoints(),
         *security.endpoints(),
         *clock_api.endpoints(movable=settings.mode == "demo"),
     ]

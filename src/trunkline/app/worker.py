@@ -27,6 +27,7 @@ from trunkline.kernel.plans import PlanRunner, purge_signals
 from trunkline.kernel.security.audit_chain import tenants
 from trunkline.kernel.security.sealer import Sealer
 from trunkline.kernel.tmf.catalogue import served_apis
+from trunkline.kernel.tmf.crossing import reconcile_crossings
 from trunkline.oss.activation.aaa import publish_key
 from trunkline.oss.activation.sealing import load_key
 from trunkline.oss.resource_pool import facade as pools
@@ -53,7 +54,7 @@ async def work(settings: Settings, dsn: str) -> None:
         allow_private = settings.mode == "demo"
         events = EventRunner(
             database,
-            relay=Relay(database, subscriptions, apis),
+            relay=Relay(database, subscriptions, apis, wiring.STUBBED),
             consumers=Consumers(database, subscriptions),
             hub=HubSender(database, apis, signer=load_signer(settings.home), allow_private=allow_private),
         )
@@ -69,7 +70,7 @@ async def work(settings: Settings, dsn: str) -> None:
 
 async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
     """Sessions, reservations and quarantines that end by themselves; what is kept for a while only: idempotency keys,
-    signals."""
+    signals. References to the other half whose target has become known."""
     log = structlog.get_logger("trunkline.due")
     while not stop.is_set():
         try:
@@ -81,6 +82,7 @@ async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
                     context = installation_context(database, tenant)
                     await close_idle_sessions(uow, context, silent_since=wall - SILENT_FOR, at=wall)
                 await purge_signals(uow, now - SIGNALS_KEPT)
+                await reconcile_crossings(uow)
             for tenant in known:
                 try:
                     await _free_members(database, tenant)

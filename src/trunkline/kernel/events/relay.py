@@ -1,4 +1,5 @@
-"""The relay: moves events from the outbox into the log and makes a delivery for each one who wants them.
+"""The relay: moves events from the outbox into the log, makes a delivery for each one who wants them, and keeps the stubs
+of records that the other half refers to.
 
 It claims rows by deleting them, in the same statement that stores them elsewhere. There is no cursor: a cursor over the
 outbox's `seq` would have to wait for the oldest running transaction of the server, or lose what commits late.
@@ -28,7 +29,20 @@ with held as materialized (select pg_try_advisory_xact_lock($1) as got),
                 select tenant, id, type, source, resource, resource_id, version, occurred_at, correlation_id,
                        causation_id, actor, payload
                   from batch order by batch.seq
-                returning tenant, seq, id, type, resource, resource_id, payload),
+                returning tenant, seq, id, type, resource, resource_id, version, payload),
+     stubbed as (insert into kernel.stub as s (tenant, id, resource, state, gone, seq)
+                 select distinct on (tenant, resource_id, resource) tenant, resource_id, resource,
+                        coalesce(payload -> resource ->> 'status', payload -> resource ->> 'state',
+                                 payload -> resource ->> 'lifecycleStatus'),
+                        type like '%DeleteEvent', seq
+                   from logged where resource = any($7::text[]) and version > 0
+                  order by tenant, resource_id, resource, seq desc
+                 on conflict (tenant, id, resource) do update
+                    set state = excluded.state, gone = excluded.gone, seq = excluded.seq where s.seq < excluded.seq
+                 returning tenant, id, resource, gone),
+     known as (update kernel.cross_reference r set resolved = true from stubbed s
+                where not r.resolved and not s.gone and r.tenant = s.tenant and r.target_id = s.id
+                  and s.resource = any(r.targets)),
      wanted as (select l.tenant, c.consumer, l.resource, l.resource_id, l.seq
                   from logged l join unnest($3::text[], $4::text[]) as c(consumer, type) on c.type = l.type
                 union
@@ -59,19 +73,29 @@ class Relay:
 
     It must know *all* consumers of the installation, not only those its own process runs, since an event is handed out
     once, when it is moved: a consumer that is added later sees the events from then on.
+
+    stubbed  names of the resources of which a stub is kept, for references from the other half; in this statement and not
+             by a consumer, as that costs a transaction an event
     """
 
-    def __init__(self, database: Database, subscriptions: Sequence[Subscription], apis: Sequence[HubApi] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        subscriptions: Sequence[Subscription],
+        apis: Sequence[HubApi] = (),
+        stubbed: Sequence[str] = (),
+    ) -> None:
         pairs = sorted({(s.consumer, type_) for s in subscriptions for type_ in s.types})
         offered = sorted({(api.path, resource) for api in apis for resource in api.resources})
         self._database = database
         self._consumers = ([c for c, _ in pairs], [t for _, t in pairs])
+        self._stubbed = list(stubbed)
         self._apis = ([a for a, _ in offered], [r for _, r in offered])
 
     async def move(self, limit: int = BATCH) -> Relayed:
         """Move up to `limit` events (one transaction) and wake the consumers of all processes."""
         async with self._database.unit_of_work() as uow:
-            row = await uow.fetch_row(_MOVE, RELAY_LOCK, limit, *self._consumers, *self._apis)
+            row = await uow.fetch_row(_MOVE, RELAY_LOCK, limit, *self._consumers, *self._apis, self._stubbed)
         assert row is not None  # the statement selects constants
         if row["made"]:
             self._database.wake()

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 NAMED_MAX = 5
 """Referring records that a refused deletion names."""
 
+_REFERRED_FROM_THERE = """
+select distinct resource, id from kernel.cross_reference
+ where tenant = $1 and target_id = $2 and $3 = any(targets) order by resource, id limit $4"""
+
 
 class Reference(msgspec.Struct, frozen=True):
     """A place in a document that names records of the same half.
@@ -27,6 +31,17 @@ class Reference(msgspec.Struct, frozen=True):
 
     path: str
     to: "tuple[Resource[Any], ...]"
+
+
+def found_in(document: Document, path: str) -> Iterator[tuple[str, Document]]:
+    """(place, object) for each object at the path: ("$.relatedParty[0].partyOrPartyRole", {…})."""
+    return _found(document, path.split("."), "$")
+
+
+def is_external(item: Document) -> bool:
+    """Whether the reference leads out of the installation; such a one is left alone."""
+    href = item.get("href")
+    return isinstance(href, str) and href.startswith(("http://", "https://"))
 
 
 def _found(document: object, steps: list[str], at: str) -> Iterator[tuple[str, Document]]:
@@ -62,11 +77,8 @@ async def check_references(
     problems: list[Invalid] = []
     for reference in references:
         wanted: dict[str, list[str]] = {}
-        for place, item in _found(document, reference.path.split("."), "$"):
-            href = item.get("href")
-            if isinstance(href, str) and href.startswith(("http://", "https://")):
-                continue
-            if isinstance(item.get("id"), str):
+        for place, item in found_in(document, reference.path):
+            if not is_external(item) and isinstance(item.get("id"), str):
                 wanted.setdefault(item["id"], []).append(f"{place}.id")
         if not wanted:
             continue
@@ -84,7 +96,8 @@ async def check_references(
 
 
 async def check_unreferenced(uow: UnitOfWork, resource: "Resource[Any]", id_: str, context: Context) -> None:
-    """Raise Conflict, with some of them, when records refer to this one. References are found by their tokens."""
+    """Raise Conflict, with some of them, when records of either half refer to this one. References of the same half are
+    found by their tokens, those of the other in the index that is kept of them."""
     found: list[str] = []
     for referrer in resource.referrers:
         if not referrer.resource.writable:
@@ -98,6 +111,8 @@ async def check_unreferenced(uow: UnitOfWork, resource: "Resource[Any]", id_: st
         found += [f"{referrer.resource.name} {row['id']}" for row in rows]
         if len(found) > NAMED_MAX:
             break
+    rows = await uow.fetch(_REFERRED_FROM_THERE, context.tenant, id_, resource.name, NAMED_MAX + 1)
+    found += [f"{row['resource']} {row['id']}" for row in rows]
     if found:
         more = " and others" if len(found) > NAMED_MAX else ""
         raise Conflict(

@@ -18,6 +18,7 @@ from trunkline.kernel.errors import Invalid, MethodNotAllowed, Precondition
 from trunkline.kernel.events.event import Event
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.tmf.apis import api_path
+from trunkline.kernel.tmf.crossing import Crossing, forget_crossings, keep_crossings
 from trunkline.kernel.tmf.document import Document, decode, difference, merge_patch
 from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.life_cycle import LifeCycle
@@ -84,6 +85,7 @@ class Resource(Generic[E]):
         texts = [column.attribute for column in self.hot if column.type == "text"]
         self._indexed = (*texts, *([self.state_attribute] if self.state_attribute else []))
         self.references = tuple(references)
+        self.crossings: tuple[Crossing, ...] = ()
         self.referrers: list[Referrer] = []
         for reference in self.references:
             for target in reference.to:
@@ -110,6 +112,10 @@ class Resource(Generic[E]):
         self._on_move: dict[str, list[Announce]] = {}
 
     # declarations -------------------------------------------------------------------------------------------------
+
+    def cross(self, *crossings: Crossing) -> None:
+        """Declare which of the record's references lead to the other half; once, where both are known."""
+        self.crossings = crossings
 
     def prepare(self, function: _P) -> _P:
         """Declare an async function that completes a new document, once its form is checked, with what the server sets."""
@@ -227,6 +233,8 @@ class Resource(Generic[E]):
         document = self._storable(document)
         if self.references:
             await check_references(uow, self.references, document, context)
+        if self.crossings:
+            await keep_crossings(uow, self.crossings, self.name, document, context, again=False)
         self._recorder.create(uow, document, context)
         for announce in self._on_create:
             _publish(uow, announce(document, context))
@@ -283,6 +291,8 @@ class Resource(Generic[E]):
             reference.path.split(".")[0].removesuffix("[*]") in new for reference in self.references
         ):
             await check_references(uow, self.references, after, context)
+        if any(crossing.attribute in old or crossing.attribute in new for crossing in self.crossings):
+            await keep_crossings(uow, self.crossings, self.name, after, context, again=True)
         self._recorder.change(uow, stored, after, context, old=old, new=new)
         for announce in self._on_move.get(state, ()) if state else ():
             _publish(uow, announce(after, context))
@@ -295,6 +305,8 @@ class Resource(Generic[E]):
         stored = await self._recorder.locked(uow, id_, context, to_delete=True)
         self._check_version(stored, if_match)
         await check_unreferenced(uow, self, id_, context)
+        if self.crossings:
+            await forget_crossings(uow, self.name, id_, context)
         self._recorder.delete(uow, stored, context)
 
     # inside -------------------------------------------------------------------------------------------------------
