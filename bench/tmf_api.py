@@ -15,22 +15,15 @@ request: 1,000,000 divided by it is what one core of its own would serve.
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
-import platform
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,10 +31,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from bench.http_load import Job, Outcome
+from bench.http_load import Outcome
+from bench.support.serving import CONNECTIONS, Serving, await_ready, environment, free_port, machine, rss_mb, serving
 from bench.tmf_records import PRODUCTS_EACH, TENANT, individual, load_products, octets, owners_of, product
 from trunkline.app.migrate import upgrade
-from trunkline.app.prepare import KEY_FILE, prepare
+from trunkline.app.prepare import prepare
 from trunkline.app.processes import read_running
 from trunkline.app.settings import Settings
 from trunkline.bss.party.resources import individuals
@@ -54,79 +48,23 @@ from trunkline.kernel.db.programs import Runner
 from trunkline.kernel.tmf.document import encode
 from trunkline.kernel.tmf.query import parse
 
-CONNECTIONS = 8
 SMALL_ROWS = 1_000
-START_SECONDS = 90
 FILTER = "relatedParty.partyOrPartyRole.id"
-
-
-class Serving(msgspec.Struct, frozen=True):
-    """A running `trunkline serve`."""
-
-    process: "subprocess.Popen[bytes]"
-    port: int
-    key: str
-
-    def request(self, method: str, target: str, body: bytes = b"") -> str:
-        """A whole HTTP request as text."""
-        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
-        sent = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
-        return f"{head}{sent}\r\n{body.decode()}"
-
-    def cpu(self) -> float:
-        """Seconds of processor time the process has used."""
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-    def drive(self, requests: list[str], seconds: float, connections: int = CONNECTIONS) -> tuple[Outcome, float]:
-        """Send requests for a while; the outcome and the microseconds of this process's time an answer took."""
-        job = Job(
-            host="127.0.0.1",
-            port=self.port,
-            requests=requests,
-            connections=connections,
-            seconds=seconds,
-            expect=[200, 201, 206],
-        )
-        before = self.cpu()
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.http_load"], input=msgspec.json.encode(job), capture_output=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr.decode()[-2000:])
-        outcome = msgspec.json.decode(done.stdout, type=Outcome)
-        return outcome, (self.cpu() - before) * 1e6 / outcome.answers
-
-
-@contextlib.contextmanager
-def serving(home: Path, dsn: str) -> Iterator[Serving]:
-    """`trunkline serve` as a process of its own, ready."""
-    port = _free_port()
-    with (home / "serve.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trunkline", "serve"], env=_environment(home, port, dsn), stdout=log, stderr=log
-        )
-    try:
-        _await_ready(process, port, home / "serve.log")
-        yield Serving(process, port, (home / KEY_FILE).read_text().strip())
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def at_rest(home: Path) -> dict[str, float]:
     """Memory of a demo installation that nobody uses, in MB by process; PostgreSQL is not in it. Makes the home."""
-    port = _free_port()
-    environment = _environment(home, port, None)
+    port = free_port()
+    variables = environment(home, port, None)
     with (home / "up.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "trunkline", "up"], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, "-m", "trunkline", "up"], env=variables, stdout=log, stderr=log)
     try:
-        _await_ready(process, port, home / "up.log")
+        await_ready(process, port, home / "up.log")
         time.sleep(5)
         running = read_running(home)
         assert running is not None
         pids = {"supervisor": running.pid} | {n: pid for n, pid in running.processes.items() if n != "postgres"}
-        return {name: _rss_mb(pid) for name, pid in pids.items()}
+        return {name: rss_mb(pid) for name, pid in pids.items()}
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -235,7 +173,7 @@ def main() -> None:
         small_dsn = asyncio.run(_fill(dsn, small_home, options.rows))
         with serving(home, dsn) as big, serving(small_home, small_dsn) as small:
             figures = measure(server, big, small, options)
-        print(json.dumps(figures | {"rss_mb": round(sum(memory.values())), "rss_by_process_mb": memory} | _machine()))
+        print(json.dumps(figures | {"rss_mb": round(sum(memory.values())), "rss_by_process_mb": memory} | machine()))
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -263,46 +201,8 @@ def _lists(server: Serving, rows: int) -> list[str]:
     ]
 
 
-def _environment(home: Path, port: int, dsn: str | None) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
-    ours = {"TRUNKLINE_HOME": str(home), "TRUNKLINE_HTTP_PORT": str(port), "TRUNKLINE_LOG": "json"}
-    return kept | ours | ({"TRUNKLINE_DATABASE_URL": dsn} if dsn else {})
-
-
-def _await_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2).close()
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"not ready:\n{log.read_text()[-2000:]}")
-        time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def _rss_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return round(int(found[1]) / 1024, 1) if found else 0.0
-
-
 def _now() -> Any:
     return msgspec.convert("2026-06-01T09:00:00Z", datetime)
-
-
-def _machine() -> dict[str, Any]:
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
-    return {
-        "machine": f"{cores} cores, {memory} GiB, load {load:.1f}, {platform.machine()}, Python {platform.python_version()}"
-    }
 
 
 if __name__ == "__main__":

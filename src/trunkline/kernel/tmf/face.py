@@ -6,6 +6,7 @@ What is not declared is the same in both. `newer(older(document))` is the docume
 say; `merged` keeps that through a change.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -114,15 +115,19 @@ def older_text(face: Face, path: tuple[str, str]) -> Callable[[str], bytes]:
     shape = face.shapes.get(face.name)
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
     stored, shown = (f'"{prefix}'.encode() for prefix in path)
-    touched: frozenset[str] = frozenset()
-    if shape is not None:
-        wrapped = (target.partition(".")[0].removesuffix("[]") for target in shape.wraps.values())
-        touched = frozenset((*shape.members, *shape.renames, *shape.singles, *wrapped, "@type"))
+    signs = {} if shape is None else _signs(shape, face.shapes)
+    own_type = None if shape is None or shape.name == shape.stored_as else f'"{shape.stored_as}"'.encode()
 
     def show(text: str) -> bytes:
         document: dict[str, Any] = decoder.decode(text)
-        if touched:
-            differing = {name: decode(document.pop(name)) for name in touched & document.keys()}
+        differing = {}
+        for name in signs.keys() & document.keys():
+            found = signs[name]
+            if found is None or found.search(document[name]):
+                differing[name] = decode(document.pop(name))
+        if own_type is not None and bytes(document.get("@type", b"")) == own_type:
+            differing["@type"] = decode(document.pop("@type"))
+        if differing:
             document |= _older(differing, shape, face.shapes)
         href = bytes(document.get("href", b""))
         if href.startswith(stored):
@@ -132,18 +137,47 @@ def older_text(face: Face, path: tuple[str, str]) -> Callable[[str], bytes]:
     return show
 
 
+def _signs(shape: Shape, shapes: Mapping[str, Shape]) -> dict[str, "re.Pattern[bytes] | None"]:
+    """The attributes that may differ, each with what its text holds when it does; None: always."""
+    wrapped = {target.partition(".")[0].removesuffix("[]") for target in shape.wraps.values()}
+    signs: dict[str, re.Pattern[bytes] | None] = dict.fromkeys((*shape.renames, *shape.singles, *wrapped))
+    for name, member in shape.members.items():
+        words = _words(member, shapes, set())
+        if name not in signs and words != set():
+            signs[name] = None if words is None else re.compile(b"|".join(re.escape(w.encode()) for w in sorted(words)))
+    if shape.fold:
+        signs[shape.fold] = None
+    return signs
+
+
+def _words(name: str, shapes: Mapping[str, Shape], seen: set[str]) -> set[str] | None:
+    """Quoted texts one of which stands in each document of this shape, or below, whose two forms differ; None where every
+    document may differ."""
+    shape = shapes.get(name)
+    if shape is None or name in seen:
+        return set()
+    seen.add(name)
+    if shape.nest:
+        return None
+    words = {*shape.renames, *shape.singles, *((shape.fold,) if shape.fold else ())}
+    words |= {target.partition(".")[0].removesuffix("[]") for target in shape.wraps.values()}
+    if shape.name != shape.stored_as:
+        words.add(shape.stored_as)
+    found = {f'"{word}"' for word in words}
+    for member in shape.members.values():
+        below = _words(member, shapes, seen)
+        if below is None:
+            return None
+        found |= below
+    return found
+
+
 def _older(document: Document, shape: Shape | None, shapes: Mapping[str, Shape]) -> Document:
     if shape is None:
         return document
-    shown: Document = {}
-    for name, value in document.items():
-        if name in shape.members:
-            value = _each(value, shapes.get(shape.members[name]), shapes, _older)
-        if name in shape.singles and isinstance(value, list):
-            if not value:
-                continue
-            value = value[0]
-        shown[shape.renames.get(name, name)] = value
+    shown = (
+        _members_older(document, shape, shapes) if shape.members or shape.renames or shape.singles else dict(document)
+    )
     for name, place in shape.wraps.items():
         _unwrap(shown, name, *_wrapping(place))
     if shown.get("@type") == shape.stored_as:
@@ -155,6 +189,19 @@ def _older(document: Document, shape: Shape | None, shapes: Mapping[str, Shape])
         shown = {name: value for name, value in shown.items() if _stays(shape, name)}
         if inner:
             shown[shape.nest] = inner
+    return shown
+
+
+def _members_older(document: Document, shape: Shape, shapes: Mapping[str, Shape]) -> Document:
+    shown: Document = {}
+    for name, value in document.items():
+        if name in shape.members:
+            value = _each(value, shapes.get(shape.members[name]), shapes, _older)
+        if name in shape.singles and isinstance(value, list):
+            if not value:
+                continue
+            value = value[0]
+        shown[shape.renames.get(name, name)] = value
     return shown
 
 
