@@ -162,16 +162,20 @@ def status(*, home: Home | None = None) -> Status:
 
 
 def wait_for_routes(*, home: Home | None = None, timeout: float = 30) -> float:
-    """Wait until homes and the content server know of each other by BGP; returns the seconds it took.
+    """Wait until each router has a route to every other's loopback, and homes and the content server know of each other by
+    BGP; returns the seconds it took.
 
     Raises LabError after `timeout` seconds.
     """
     begun = time.monotonic()
-    wanted = [("bng", topology.INTERNET), ("asbr", topology.SUBSCRIBERS)]
+    loopbacks = {name: f"{router.loopback}/32" for name, router in topology.ROUTERS.items()}
+    wanted = [(node, prefix, "") for node in loopbacks for name, prefix in loopbacks.items() if name != node]
+    wanted += [("bng", topology.INTERNET, "bgp"), ("asbr", topology.SUBSCRIBERS, "bgp")]
     while wanted:
-        node, prefix = wanted[0]
+        node, prefix, protocol = wanted[0]
         answer = run(node, ["vtysh", "-c", f"show ip route {prefix} json"], home=home, check=False).stdout
-        if '"protocol":"bgp"' in answer.replace(" ", "") and '"installed":true' in answer.replace(" ", ""):
+        said = answer.replace(" ", "")
+        if f'"protocol":"{protocol}' in said and '"installed":true' in said:
             wanted.pop(0)
         elif time.monotonic() - begun > timeout:
             raise LabError(

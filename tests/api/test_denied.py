@@ -50,6 +50,7 @@ async def test_without_a_principal_it_is_401(door: Door, closed: list[Endpoint])
         assert answer.status_code == 401, (endpoint.method, endpoint.path, answer.text)
         assert answer.json()["code"] == "notAuthenticated"
         assert answer.json()["@type"] == "Error"
+        assert answer.json()["path"] == "Authorization"
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 

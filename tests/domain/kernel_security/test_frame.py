@@ -137,8 +137,8 @@ async def test_all_field_errors_are_listed(client: httpx.AsyncClient) -> None:
     [
         (b'{"name":1}', {}, 400, "$.name"),
         (b'{"name":"a\\u0000b"}', {}, 400, "$.name"),
-        (b'{"name":"' + b"x" * 1000 + b'"}', {}, 413, None),
-        (b'{"name":"x"}', {"Content-Type": "text/plain"}, 415, None),
+        (b'{"name":"' + b"x" * 1000 + b'"}', {}, 413, "$"),
+        (b'{"name":"x"}', {"Content-Type": "text/plain"}, 415, "Content-Type"),
         (b'{"name":"x"}', {"X-Reason": "y" * 501}, 400, "X-Reason"),
     ],
 )

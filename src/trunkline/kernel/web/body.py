@@ -24,6 +24,7 @@ def check_coding(coding: str | None) -> None:
         raise UnsupportedMediaType(
             "unsupportedCoding",
             f"A body cannot be sent as {coding[:40]!r}.",
+            path="Content-Encoding",
             hint="Send it without Content-Encoding.",
             allowed=("identity",),
         )

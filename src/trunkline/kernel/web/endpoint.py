@@ -8,7 +8,7 @@ import msgspec
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, UnitOfWork
-from trunkline.kernel.errors import Forbidden, UnsupportedMediaType
+from trunkline.kernel.errors import Forbidden, Invalid, UnsupportedMediaType
 from trunkline.kernel.web.body import SIZE_MAX, decode_body
 from trunkline.kernel.web.json_check import check_json
 from trunkline.kernel.web.origin import Principal
@@ -78,6 +78,23 @@ class Call:
         if self._query is None:
             self._query = Query(self.raw_query)
         return self._query
+
+    def check_query(self) -> None:
+        """Refuse parameters that the endpoint does not declare, and one given twice. Raises Invalid."""
+        if not self.raw_query:
+            return
+        declared = tuple(parameter.name for parameter in self.endpoint.parameters)
+        for name in self.query:
+            if name not in declared:
+                raise Invalid(
+                    "unknownParameter",
+                    f"{name[:60]!r} is not a parameter of this call.",
+                    path=name[:200],
+                    hint="Take one of those allowed." if declared else "Leave it out: this call takes none.",
+                    allowed=declared,
+                )
+            if len(self.query.all(name)) > 1:
+                raise Invalid("repeatedParameter", f"{name!r} is given more than once.", path=name)
 
     def json_bytes(self) -> bytes:
         """The body, checked to be storable JSON as far as bytes tell. Raises Invalid, UnsupportedMediaType."""

@@ -25,6 +25,9 @@ RETRY_AFTER_S = 1
 NOTHING = "There is nothing at this path; /openapi.json lists what there is."
 _log = logging.getLogger("trunkline.web")
 
+_PLACES = {401: "Authorization", 403: "Authorization", 412: "If-Match", 413: "$", 415: "Content-Type"}
+"""Where what is refused stands, for refusals that are not of a field or a parameter: a header, or the whole body."""
+
 
 def to_refusal(error: BaseException) -> TrunklineError:
     """Any exception as one of ours; what nobody expected is logged with its traceback and becomes internalError."""
@@ -46,7 +49,7 @@ def error_body(error: TrunklineError, correlation_id: str) -> dict[str, Any]:
     """The body of TMF630's Error, with path, hint, allowed and every field problem where there are any; no nulls."""
     body: dict[str, Any] = {"code": error.code, "reason": error.reason}
     hint = error.hint or HINTS.get(error.code)
-    optional = {"message": error.message, "path": error.path, "hint": hint}
+    optional = {"message": error.message, "path": error.path or _PLACES.get(error.status), "hint": hint}
     body |= {name: value for name, value in optional.items() if value is not None}
     if error.allowed is not None:
         body["allowed"] = list(error.allowed)

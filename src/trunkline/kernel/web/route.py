@@ -69,6 +69,8 @@ class EndpointApp:
     def __init__(self, endpoint: Endpoint, frame: Frame) -> None:
         self._endpoint = endpoint
         self._frame = frame
+        # TM Forum's paths take whatever the resource's attributes are called; ours declare what they take.
+        self._declared = endpoint.path.startswith("/trunkline/")
 
     async def __call__(self, scope: Scope, receive_: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -139,5 +141,7 @@ class EndpointApp:
             peer=request.client.host if request.client else "",
             principal=principal,
         )
+        if self._declared:
+            call.check_query()
         reply: Reply = await (self._frame.run or run)(call)
         return reply
