@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.domain.usage.conftest import DATA, Operator
 from trunkline.adapters.cdr_files.importing import Advance, ImportFile, import_path, reprocess
@@ -126,6 +128,43 @@ async def test_a_bad_line_is_kept_and_read_again_once_the_mapping_is_mended(oper
     assert [t.quantity for t in await operator.totals(until=FOREVER)] == [50]
     assert (await feed(operator, file, "voice-csv", tmp_path)).counts.rated == 0
     assert await operator.findings() == []
+
+
+_HEADER = "callid,caller_id_number,destination_number,starting_date,billsec,duration,hangup_cause_id"
+_GOOD = "c{},904151440,34798400122,2015-10-21 12:13:10,50,55,16"
+_LINES = st.lists(st.sampled_from([_GOOD.format(1), _GOOD.format(2), "", "not a call", '"', "c3,904151440,,soon,x,,"]))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=_LINES, more=_LINES)
+async def test_each_bad_line_of_a_file_is_kept_and_feeding_it_again_changes_nothing(
+    operator: Operator, tmp_path: Path, first: list[str], more: list[str]
+) -> None:
+    """Also where several say the same, and where the file has grown since."""
+    async with operator.database.unit_of_work() as uow:
+        await uow.execute("truncate usage.raw_record, usage.batch cascade")
+    file = tmp_path / "calls.csv"
+
+    def expected(lines: list[str]) -> tuple[int, int]:
+        there = [line for line in lines if line]
+        good = {line for line in there if line.startswith(("c1", "c2"))}
+        return len(good), sum(line not in good for line in there)
+
+    async def kept() -> tuple[int, int]:
+        async with operator.database.read() as session:
+            count = "select count(*) from usage.raw_record where (outcome = 'rejected') = $1"
+            return await session.fetch_value(count, False), await session.fetch_value(count, True)
+
+    for lines in (first, [*first, *more]):
+        file.write_text("\n".join([_HEADER, *lines, ""]))
+        await feed(operator, file, "voice-csv")
+        assert await kept() == expected(lines)
+        again = await feed(operator, file, "voice-csv")
+        assert again.counts.records_in == 0
+        assert await kept() == expected(lines)
+    unchanged = await reprocess(operator.database, Selection(reason="malformed-line"), tmp_path, operator.context)
+    assert unchanged.counts.rejected == unchanged.looked_at
+    assert await kept() == expected([*first, *more])
 
 
 async def test_a_rejected_line_that_had_come_whole_elsewhere_counts_as_a_repetition(

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from trunkline.bss.usage.contracts import (
     RawAccounting,
     RawEvent,
     RawInput,
+    Refused,
     Reprocessed,
     Selection,
 )
@@ -93,9 +95,12 @@ async def import_file(
         await progress(Advance(records, min(file.tell(), total), total))
 
     description = File(name=request.name, sha256=digest.hexdigest(), mapping=request.mapping)
-    return await facade.import_records(
+    report = await facade.import_records(
         database, description, lambda batch_id: source.records(file, batch_id, context), context, advance
     )
+    if not records:
+        await advance(0)
+    return report
 
 
 async def reprocess(
@@ -138,23 +143,26 @@ class _Source:
             reference = f"{self._name}:{line}"
             return Origin(source=self._mapping, source_ref=reference, received_at=context.now, batch_id=batch_id)
 
+        refused: Counter[str] = Counter()
         with _text(file, self._reader.mapping.encoding if self._reader else "utf-8", self._name) as lines:
             if self._reader is None:
                 for record in read_detail(lines, self._zone):
-                    yield self._accounting(record, origin(record.line))
+                    yield _told_apart(self._accounting(record, origin(record.line)), refused)
             else:
                 for line in self._reader.read(lines):
-                    yield self._event(line, origin(line.number))
+                    yield _told_apart(self._event(line, origin(line.number)), refused)
 
     def again(self, kept: Kept, origin: Origin) -> RawInput | None:
-        """A kept record, read anew."""
+        """A kept record, read anew; one that is still no usage goes by the name it had."""
         text = kept.body.get("text")
         if not isinstance(text, str):
             return RawAccounting(attributes=kept.body, origin=origin, zone=self._zone_name)
         if self._reader is None:
             record = next(read_detail([*text.splitlines(), ""], self._zone), None)
-            return None if record is None else self._accounting(record, origin)
-        return self._event(self._reader.read_again(text, kept.body.get("header")), origin)
+            raw = None if record is None else self._accounting(record, origin)
+        else:
+            raw = self._event(self._reader.read_again(text, kept.body.get("header")), origin)
+        return msgspec.structs.replace(raw, refused_key=kept.dedupe_key) if isinstance(raw, RawEvent) else raw
 
     def _accounting(self, record: DetailRecord, origin: Origin) -> RawInput:
         if record.refused is not None or record.received_at is None:
@@ -168,6 +176,16 @@ class _Source:
     def _event(line: CdrLine, origin: Origin) -> RawInput:
         body = {"text": line.text} if line.header is None else {"text": line.text, "header": line.header}
         return RawEvent(body=body, origin=origin, read=line.read, refused_key=line.key)
+
+
+def _told_apart(raw: RawInput, refused: Counter[str]) -> RawInput:
+    """Lines that cannot be read have no key but their text. That several of a file say the same is no repetition: each is
+    one that somebody has to look at. Fed again, the file's second such line is again its second."""
+    if not isinstance(raw, RawEvent) or not isinstance(raw.read, Refused):
+        return raw
+    refused[raw.refused_key] += 1
+    times = refused[raw.refused_key]
+    return raw if times == 1 else msgspec.structs.replace(raw, refused_key=f"{raw.refused_key}#{times}")
 
 
 def _text(file: IO[bytes], encoding: str, name: str) -> io.TextIOWrapper:

@@ -180,9 +180,10 @@ class Reprocessed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A rejected record as it was kept, for reading it again."""
+    """A rejected record as it was kept, for reading it again; `dedupe_key` is what it goes by while it is no usage."""
 
     id: str
+    dedupe_key: str
     source: str
     source_ref: str
     batch_id: str | None

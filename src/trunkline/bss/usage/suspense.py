@@ -134,17 +134,14 @@ async def _rate_again(uow: UnitOfWork, rows: Sequence[Record], context: Context)
         assert draft.outcome is not None
         results.append(Ingested(outcome=draft.outcome, reason=draft.reason))
         if draft.outcome is not Outcome.SUSPENDED:
-            uow.audit(
-                AuditEntry.of(
-                    context,
-                    "reprocess",
-                    "usage",
-                    draft.id,
-                    before={"outcome": row["outcome"], "reason": row["reason"]},
-                    after={"outcome": draft.outcome, "reason": draft.reason},
-                )
-            )
+            uow.audit(_reprocessed(row, results[-1], context))
     return results
+
+
+def _reprocessed(row: Record, result: Ingested, context: Context) -> AuditEntry:
+    before = {"outcome": row["outcome"], "reason": row["reason"]}
+    after = {"outcome": result.outcome, "reason": result.reason}
+    return AuditEntry.of(context, "reprocess", "usage", row["id"], before=before, after=after)
 
 
 async def _read_again(
@@ -169,6 +166,7 @@ async def _read_again(
             result = Ingested(outcome=Outcome.FREE, reason="repeated")
         if result.outcome is not Outcome.REJECTED:
             await _mark(uow, row, context)
+            uow.audit(_reprocessed(row, result, context))
         settled.append(result)
     return settled + [Ingested(outcome=Outcome.REJECTED)] * untouched
 
@@ -217,6 +215,7 @@ def _draft(row: Record) -> Draft:
 def _kept(row: Record) -> Kept:
     return Kept(
         id=row["id"],
+        dedupe_key=row["dedupe_key"],
         source=row["source"],
         source_ref=row["source_ref"],
         batch_id=row["batch_id"],
