@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 
-import asyncpg
-
 from trunkline.app import backup_archive as archive
 from trunkline.app.backup_archive import DUMP, FORMAT, HOME, Manifest, Part, Progress
 from trunkline.app.workspace import workspace
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.db import ReadSession
+from trunkline.kernel.db.connecting import LOST, Connection
+from trunkline.kernel.db.connecting import connect as opened
 from trunkline.kernel.db.copying import dumping, loading
 from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.db.fingerprint import SETTINGS, Fingerprint, fingerprint, tables
@@ -25,7 +25,6 @@ from trunkline.kernel.errors import Conflict, Precondition, Unavailable
 
 _THROW_AWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _SHOWN_MAX = 5
-LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError)
 
 
 async def make_backup(
@@ -98,16 +97,10 @@ async def compare(manifest: Manifest, dsn: str, progress: Progress) -> None:
         )
 
 
-async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(dsn: str) -> Connection:
     """A connection for figures and snapshots, which may wait as long as the copying takes."""
     limits = {"lock_timeout": "60s", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "jit": "off"}
-    try:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            dsn, server_settings={"application_name": "trunkline backup", **SETTINGS, **limits}
-        )
-    except LOST as error:
-        raise Unavailable("databaseUnavailable", "PostgreSQL does not answer.", message=f"{error}.") from error
-    return connection
+    return await opened(dsn, server_settings={"application_name": "trunkline backup", **SETTINGS, **limits})
 
 
 def _check_place(file: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -15,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from trunkline.app.schema import metadata
+from trunkline.kernel.db.connecting import Connection as Opened
+from trunkline.kernel.db.connecting import connect
 
 _ADVISORY_KEY = 7_266_001
 
@@ -58,9 +59,12 @@ def _config() -> Config:
 
 
 async def _run(dsn: str, work: Any) -> None:
-    engine: AsyncEngine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
-    )
+    given = await connect(dsn)  # not by the engine, which would wrap a refusal in its own words
+
+    async def hand_over() -> Opened:
+        return given
+
+    engine: AsyncEngine = create_async_engine("postgresql+asyncpg://", async_creator=hand_over, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(work)

@@ -1,12 +1,14 @@
 """Runs an installation's processes: starts them in order, restarts what dies, stops them in reverse order.
 
     home/log/<name>.log   what each process says            home/run.json   what runs, for other programs and people
+    home/run.lock         held as long as the supervisor lives
 
 The database comes first and goes last. A process that dies later is started again after a pause that grows while it
 keeps dying; one that dies before it was ever ready ends the start with the last lines it said.
 """
 
 import contextlib
+import fcntl
 import http.client
 import os
 import signal
@@ -21,11 +23,12 @@ import structlog
 
 from trunkline.app.child import Backoff, Child, ProcessSpec
 from trunkline.kernel.db.embedded import EmbeddedServer
-from trunkline.kernel.errors import TrunklineError
+from trunkline.kernel.errors import Conflict, TrunklineError
 
 __all__ = ["ProcessSpec", "Running", "Supervisor", "answers", "read_running"]
 
 POLL_SECONDS = 0.2
+LOCK_SECONDS = 1.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -41,12 +44,21 @@ def read_running(home: Path) -> Running | None:
     """What runs in a home, or None. A file left behind by a kill -9 counts as nothing."""
     try:
         running = msgspec.json.decode((home / "run.json").read_bytes(), type=Running)
-        os.kill(running.pid, 0)
-    except PermissionError:  # it lives, and belongs to somebody else
-        return running
-    except (FileNotFoundError, ProcessLookupError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
-    return running
+    return running if _is_held(home) else None
+
+
+def _is_held(home: Path) -> bool:
+    """Whether a supervisor lives here. Its lock ends with it, whatever ends it; its process id may by now be another's."""
+    try:
+        with (home / "run.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (BlockingIOError, PermissionError):  # it may belong to somebody else
+        return True
+    return False
 
 
 def answers(host: str, port: int, path: str) -> Callable[[], bool]:
@@ -82,10 +94,10 @@ class Supervisor:
 
         A second signal does not wait for processes that are slow to stop. Call it from the main thread: signals arrive
         there, and on Linux the children end with the thread that started them. Raises Unavailable when a process does
-        not start, and what EmbeddedServer.start raises.
+        not start, Conflict when another supervisor runs in this home, and what EmbeddedServer.start raises.
         """
         self._home.mkdir(parents=True, exist_ok=True)
-        with self._signals():
+        with self._lock(), self._signals():
             try:
                 self._start_all()
                 if not self._stop.is_set():
@@ -95,7 +107,26 @@ class Supervisor:
             finally:
                 self._stop_all()
 
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        deadline = time.monotonic() + LOCK_SECONDS  # whoever looks whether it is held, holds it for a moment
+        with (self._home / "run.lock").open("wb") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > deadline:
+                        raise Conflict(
+                            "alreadyRunning",
+                            f"Trunkline runs in {self._home} already.",
+                            message="Stop it first, or give this one a home of its own by TRUNKLINE_HOME.",
+                        ) from error
+                    time.sleep(0.02)
+            yield
+
     def _start_all(self) -> None:
+        """All at once: each needs the database, none needs another to start."""
         if self._server is not None and not self._server.is_running:
             self._server.start()
         for child in self._children:
@@ -103,8 +134,8 @@ class Supervisor:
                 return
             child.start()
             self._write_running()
+        for child in self._children:
             self._await_ready(child)
-        self._write_running()
 
     def _await_ready(self, child: Child) -> None:
         deadline = time.monotonic() + child.spec.ready_seconds

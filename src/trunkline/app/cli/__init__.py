@@ -49,6 +49,12 @@ class Commands(click.Group):
         except TrunklineError as error:
             hint = f"\n{error.hint}" if error.hint else ""
             raise click.ClickException(f"{error}{hint}") from error
+        except Exception as error:
+            # imported here: what it knows of PostgreSQL takes longer to load than `--help` takes
+            said = importlib.import_module("trunkline.app.cli.refusal").outside(error)
+            if said is None:
+                raise
+            raise click.ClickException(said) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         with formatter.section("Commands"):

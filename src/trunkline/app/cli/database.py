@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -43,10 +44,14 @@ def status() -> None:
 @db.command()
 def shell() -> None:
     """Open psql on the installation's database."""
-    psql = find_programs() / "psql"
+    psql, dsn = find_programs() / "psql", dsn_of(Settings.from_environment())
+    parts = urlsplit(dsn)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    shown = parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}" if user else parts.netloc).geturl()
     if not psql.exists():
         raise click.ClickException(
-            "These PostgreSQL programs come without psql. Install postgresql-client, then connect to: "
-            + dsn_of(Settings.from_environment())
+            f"These PostgreSQL programs come without psql. Install postgresql-client, then connect to: {shown}"
         )
-    os.execv(psql, [str(psql), dsn_of(Settings.from_environment())])  # noqa: S606  # becomes psql
+    if password:  # not among the words of the command, which every user of the machine can read
+        os.environ["PGPASSWORD"] = unquote(password)
+    os.execv(psql, [str(psql), shown])  # noqa: S606  # becomes psql

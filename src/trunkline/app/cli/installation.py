@@ -1,12 +1,14 @@
 """`trunkline up`, `serve`, `work`: an installation and its processes."""
 
 import asyncio
+import errno
 import os
+import socket
 import sys
 from pathlib import Path
 
-import asyncpg
 import click
+import msgspec
 import uvicorn
 from rich.console import Console
 
@@ -19,6 +21,7 @@ from trunkline.app.processes import Supervisor, answers, read_running
 from trunkline.app.revision import newest_revision
 from trunkline.app.settings import Settings
 from trunkline.app.worker import work as run_worker
+from trunkline.kernel.db.connecting import connect
 from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.errors import TrunklineError, Unavailable
 from trunkline.kernel.telemetry.logs import configure_logging
@@ -38,6 +41,7 @@ def up() -> None:
     running = read_running(settings.home)
     if running is not None:
         raise click.ClickException(f"Trunkline runs here already: process {running.pid}, home {settings.home}.")
+    settings = _with_port(settings)
     configure_logging(settings.log, settings.log_level)
     embedded = None if settings.database_url else EmbeddedServer(settings.home)
     try:
@@ -54,7 +58,7 @@ def up() -> None:
 @click.command()
 def serve() -> None:
     """Serve the API (one process). `trunkline up` runs it for you."""
-    settings = Settings.from_environment()
+    settings = _with_port(Settings.from_environment())
     configure_logging(settings.log, settings.log_level)
     uvicorn.run(
         Server(settings, dsn_of(settings)),
@@ -78,6 +82,26 @@ def work() -> None:
     asyncio.run(run_worker(settings, dsn_of(settings)))
 
 
+def _with_port(settings: Settings) -> Settings:
+    """The settings with a port that is free, for this process and those it starts. Raises ClickException where the one
+    asked for is taken."""
+    host, port = settings.http_host, settings.http_port
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(place)
+            found: int = trial.getsockname()[1]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            said = f"Port {port} on {host} is taken by another program. Nothing was started."
+            raise click.ClickException(f"{said} Stop it, or choose another port: TRUNKLINE_HTTP_PORT=8090.") from error
+        said = f"The API cannot listen on {host}, port {port}: {error.strerror or error}. Nothing was started."
+        raise click.ClickException(f"{said} Correct TRUNKLINE_HTTP_HOST or TRUNKLINE_HTTP_PORT.") from error
+    os.environ["TRUNKLINE_HTTP_PORT"] = str(found)
+    return msgspec.structs.replace(settings, http_port=found)
+
+
 def dsn_of(settings: Settings) -> str:
     """Where the installation's database answers."""
     return settings.database_url or EmbeddedServer(settings.home).dsn
@@ -90,7 +114,7 @@ def _start(embedded: EmbeddedServer | None) -> str:
 
 async def _bring_up_to_date(settings: Settings, dsn: str) -> None:
     """Migrate in a process of its own, and only when needed: Alembic's memory is not kept, and a second start is fast."""
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn)
     try:
         known = await connection.fetchval("select to_regclass('public.migration') is not null")
         current = await connection.fetchval("select version_num from public.migration") if known else None
@@ -129,8 +153,13 @@ def _say(console: Console, settings: Settings) -> None:
     console.print(f"  operator's key   {key}")
     example = f"{url}/tmf-api/productCatalogManagement/v5/productOffering"
     console.print(f"  try              curl -H \"Authorization: Bearer $(cat '{key}')\" {example}", soft_wrap=True)
-    console.print("  a whole operator trunkline story run S1")
+    console.print(f"  a whole operator {_program()} story run S1", soft_wrap=True)
     console.print(f"  logs             {_shown(settings.home / 'log')}    stop with Ctrl-C", highlight=False)
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    return _shown(Path(sys.argv[0]).absolute()) if Path(sys.argv[0]).name == "trunkline" else "trunkline"
 
 
 def _shown(path: Path) -> str:

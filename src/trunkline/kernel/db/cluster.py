@@ -4,11 +4,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from trunkline.kernel.db.connecting import OLDEST_MAJOR
 from trunkline.kernel.db.programs import Runner, major_version
 from trunkline.kernel.errors import Precondition, Unavailable
 
 DATABASE = "trunkline"
-_OLDEST_MAJOR = 16
+_SAID_LINES = 10
 _CONFIGURATION = """\
 # Written by Trunkline at each start; put settings of your own into postgresql.conf after the include.
 listen_addresses = ''
@@ -71,10 +72,10 @@ def configure(data: Path, runner: Runner) -> None:
 def check_version(data: Path, programs: Path) -> None:
     """Raises Precondition when the programs are too old, or of another major version than the cluster."""
     major, found = major_version(programs), int((data / "PG_VERSION").read_text())
-    if major < _OLDEST_MAJOR:
+    if major < OLDEST_MAJOR:
         raise Precondition(
             "postgresTooOld",
-            f"The programs in {programs} are PostgreSQL {major}; {_OLDEST_MAJOR} or newer is needed.",
+            f"The programs in {programs} are PostgreSQL {major}; {OLDEST_MAJOR} or newer is needed.",
             message="Unset PG_BIN to use the one that Trunkline brings.",
         )
     if major != found:
@@ -95,5 +96,5 @@ def _run(program: Path, words: list[str], runner: Runner, given: bytes = b"") ->
         raise Unavailable(
             "postgresNotCreated",
             f"{program.name} failed with {' '.join(words)}.",
-            message="It said:\n" + done.stdout.decode(errors="replace")[-2000:],
+            message="It said:\n" + "\n".join(done.stdout.decode(errors="replace").splitlines()[-_SAID_LINES:]),
         )

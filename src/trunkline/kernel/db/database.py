@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
-import asyncpg
-
 from trunkline.kernel.clock import Clock
+from trunkline.kernel.db.connecting import LOST, Connection, connect
 from trunkline.kernel.db.edge import OnOneConnection, Reading, Unit
-from trunkline.kernel.db.pool import LOST, Connection, Pool
+from trunkline.kernel.db.pool import Pool
 from trunkline.kernel.db.session import ReadSession, Record
 from trunkline.kernel.db.unit_of_work import OpenUnit, UnitOfWork
 from trunkline.kernel.errors import Unavailable
@@ -31,7 +30,7 @@ class Database:
 
     @classmethod
     async def connect(cls, dsn: str, *, clock: Clock | None = None, min_size: int = 1, max_size: int = 8) -> Self:
-        """Open the pool and read the clock's offset. Raises Unavailable when the server does not answer."""
+        """Open the pool and read the clock's offset. Raises Unavailable as `connecting.connect` does."""
         pool = Pool(dsn, max_size)
         await pool.open(min_size)
         database = cls(pool, clock or Clock(), dsn)
@@ -73,7 +72,7 @@ class Database:
 
     async def listen(self, channel: str, heard: Callable[[str], None]) -> Connection:
         """A connection of its own that calls `heard(payload)` for each notification; the caller closes it."""
-        connection = await asyncpg.connect(self.dsn)
+        connection = await connect(self.dsn)
         try:
             await connection.add_listener(channel, lambda _c, _pid, _channel, payload: heard(str(payload)))
         except BaseException:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import asyncpg
 
-from trunkline.kernel.db.pool import Connection, Pool, unavailable
+from trunkline.kernel.db.connecting import Connection, unavailable
+from trunkline.kernel.db.pool import Pool
 from trunkline.kernel.db.session import ReadSession
 from trunkline.kernel.db.unit_of_work import UnitOfWork
 

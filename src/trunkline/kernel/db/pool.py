@@ -6,21 +6,11 @@ seventh of the processor time of a list over HTTP. No session state is ever set,
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
 
-import asyncpg
+from trunkline.kernel.db.connecting import LOST, Connection, connect, unavailable
 
-from trunkline.kernel.db.session import Record
-from trunkline.kernel.errors import Unavailable
-
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError, TimeoutError)
 TAKE_S = 10.0
 CLOSE_S = 5.0
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[Record]
-else:
-    Connection = asyncpg.Connection  # generic in its stubs alone
 
 
 class Pool:
@@ -36,7 +26,7 @@ class Pool:
         self._is_closed = False
 
     async def open(self, count: int) -> None:
-        """Open the first connections. Raises Unavailable when the server does not answer."""
+        """Open the first connections. Raises Unavailable as `connect` does."""
         for _ in range(count):
             self._idle.append(await self._connect())
 
@@ -101,12 +91,4 @@ class Pool:
 
     async def _connect(self) -> Connection:
         settings = {"application_name": "trunkline", "lock_timeout": "10s", "timezone": "UTC"}
-        try:
-            return await asyncpg.connect(self._dsn, timeout=TAKE_S, statement_cache_size=1024, server_settings=settings)
-        except LOST as error:
-            raise unavailable("PostgreSQL does not answer.", f"{error}. Nothing was done; try again.") from error
-
-
-def unavailable(reason: str, message: str = "Nothing was done; try again in a moment.") -> Unavailable:
-    """The error for a database that cannot be reached now. Whoever tries again meets the same or a later one."""
-    return Unavailable("databaseUnavailable", reason, message=message)
+        return await connect(self._dsn, statement_cache_size=1024, server_settings=settings)
