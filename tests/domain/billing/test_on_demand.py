@@ -8,7 +8,7 @@ from tests.domain.billing.scene import INSTALL, MONTHLY, Scene, at
 from trunkline.bss.billing.contracts import RunBills
 from trunkline.bss.billing.facade import billing_findings, run_bills
 from trunkline.bss.billing.resources import customer_bills, customer_bills_on_demand
-from trunkline.kernel.errors import Unprocessable
+from trunkline.kernel.errors import Invalid, Unprocessable
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.tmf import Document
 
@@ -54,3 +54,12 @@ async def test_a_demand_that_cannot_be_met_leaves_nothing(scene: Scene) -> None:
     assert refused.value.code == "cycleMissing"
     async with scene.database.read() as session:
         assert await customer_bills_on_demand.select(session, scene.context) == []
+
+
+async def test_a_demand_without_an_account_is_refused_in_each_generation(scene: Scene) -> None:
+    """Generation 4's contract does not make the account mandatory."""
+    for given in ({}, {"billingAccount": {"name": "mine"}}):
+        with pytest.raises(Invalid) as refused:
+            async with scene.database.unit_of_work() as uow:
+                await customer_bills_on_demand.create(uow, given, scene.context, required=())
+        assert (refused.value.code, refused.value.path) == ("missingField", "$.billingAccount.id")

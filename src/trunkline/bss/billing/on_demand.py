@@ -5,8 +5,16 @@ from trunkline.bss.billing.issue import BillAccount, bill_account
 from trunkline.bss.billing.resources import customer_bills, customer_bills_on_demand
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import UnitOfWork
+from trunkline.kernel.errors import Invalid
 from trunkline.kernel.tmf import Document
 from trunkline.kernel.tmf.normalise import instant_text
+
+
+@customer_bills_on_demand.prepare
+async def name_the_account(_uow: UnitOfWork, task: Document, _context: Context) -> None:
+    """Generation 4 does not ask for the account; without one there is nothing to bill. Raises Invalid."""
+    if not isinstance(task.get("billingAccount", {}).get("id"), str):
+        raise Invalid("missingField", "A bill on demand names its account.", path="$.billingAccount.id")
 
 
 @customer_bills_on_demand.after_create

@@ -4,6 +4,12 @@ import msgspec
 
 from trunkline.bss.usage import facade
 from trunkline.bss.usage.contracts import Held, HeldSummary, RawRecord, Reprocessed, Selection
+from trunkline.bss.usage.posting import post_usage
+from trunkline.bss.usage.resources import usages
+from trunkline.kernel.tmf.document import encode, select_fields
+from trunkline.kernel.tmf.mount import mounts_of
+from trunkline.kernel.tmf.query import parse_fields
+from trunkline.kernel.tmf.router import body_object
 from trunkline.kernel.web import Call, Endpoint, Parameter, Reply
 
 HELD_MAX = 1_000
@@ -17,8 +23,26 @@ class Reprocess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def endpoints() -> list[Endpoint]:
-    """The endpoints of this domain beyond the engine's."""
+    """The endpoints of this domain beyond the engine's, and the one by which a usage comes in."""
+    (mount,) = mounts_of(usages)
+
+    async def post(call: Call) -> Reply:
+        fields = parse_fields(call.query.get("fields"))
+        sent = mount.stored(body_object(call))
+        with mount.telling():
+            async with call.unit_of_work() as uow:
+                shown = mount.shown(await post_usage(uow, sent, call.context))
+        return Reply(201, encode(select_fields(shown, fields)), headers={"Location": shown["href"], "ETag": '"1"'})
+
     return [
+        Endpoint(
+            "POST",
+            mount.path,
+            permission="usage:create",
+            handler=post,
+            summary="Take in a usage",
+            tags=("TMF635",),
+        ),
         Endpoint(
             "GET",
             "/trunkline/v1/usage/{id}/rawRecord",

@@ -1,4 +1,5 @@
-"""Usage and its specifications (TMF635). Usage is a projection of the mediated records: read here, made by mediation.
+"""Usage and its specifications (TMF635). Usage is a projection of the mediated records: read here, made by mediation
+(`posting` takes one in).
 
 A usage's status shows its outcome: received (held, waiting for repair), rated (also when free), rejected, billed.
 """
@@ -21,7 +22,7 @@ usages = Resource(
     hot=("usageDate", "usageType"),
     index=("ratedProductUsage.productRef.id",),
     writable=False,
-    operations=("list", "retrieve"),
+    operations=("create", "list", "retrieve"),
 )
 
 usage_specifications = Resource(UsageSpecification, USAGE_SPECIFICATION, domain="usage", hot=("name",))
