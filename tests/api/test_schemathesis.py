@@ -23,7 +23,7 @@ from schemathesis import GenerationMode
 
 from tests.api.conftest import api_of, each_api
 from tests.support.installation import installation
-from trunkline.app.http import Server
+from trunkline.app.http import HttpServer, Server
 from trunkline.app.settings import Settings
 
 ANSWERED = frozenset({501, 503})
@@ -120,7 +120,7 @@ async def _make_key(dsn: str) -> str:
 def target(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     key = asyncio.run(_make_key(database_dsn))
     app = Server(Settings(home=tmp_path_factory.mktemp("home")), database_dsn)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="on"))
+    server = HttpServer(uvicorn.Config(app, port=0, log_level="warning", lifespan="on"), app)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

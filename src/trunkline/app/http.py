@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
@@ -13,6 +15,8 @@ from trunkline.app.revision import newest_revision
 from trunkline.app.settings import Settings
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.db import Database
+from trunkline.kernel.events.stream import StreamLimits
+from trunkline.kernel.events.streams import Streams
 from trunkline.kernel.idempotency.edge import with_idempotency
 from trunkline.kernel.security.api import Security
 from trunkline.kernel.telemetry.api import endpoints as telemetry_endpoints
@@ -32,7 +36,12 @@ class Server:
         self._settings = settings
         self._dsn = dsn
         self._router: Router | None = None
+        self._streams = Streams(StreamLimits(streams=settings.event_streams))
         self._lifespan_app = Starlette(lifespan=self._lifespan)
+
+    def end_streams(self) -> None:
+        """Let the event streams end: the server stops and waits for open answers."""
+        self._streams.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or self._router is None:
@@ -55,10 +64,23 @@ class Server:
                     run=with_idempotency,
                 )
                 telemetry = telemetry_endpoints(metrics, migration_head=newest_revision())
-                self._router = Router(wiring.endpoints(self._settings, security, telemetry), frame)
+                self._router = Router(wiring.endpoints(self._settings, security, telemetry, self._streams), frame)
                 yield
         finally:
             self._router = None
             traces.close()
             await security.close()
             await database.close()
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn's server, which tells the application that it stops before it waits for open answers: an event stream would
+    never end by itself."""
+
+    def __init__(self, config: uvicorn.Config, app: Server) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.end_streams()
+        await super().shutdown(sockets)

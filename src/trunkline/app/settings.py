@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tenant            TRUNKLINE_TENANT: where a log-in belongs that names none
     log, log_level    TRUNKLINE_LOG, TRUNKLINE_LOG_LEVEL
     oidc              TRUNKLINE_OIDC_*: the identity provider whose tokens are accepted, or None
+    event_streams     TRUNKLINE_EVENT_STREAMS: most event streams that one process serves at a time, 0 to 10,000
     demo_life         TRUNKLINE_DEMO_LIFE: on (the default in demo mode) plays customers of the demo operator, off does not
     clock_start       TRUNKLINE_CLOCK_START: the instant at which the clock of a new demo installation begins, or None
     otlp_endpoint     OTEL_EXPORTER_OTLP_ENDPOINT: where traces go, or None
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogFormat = "human"
     log_level: LogLevel = "INFO"
     oidc: OidcIssuer | None = None
+    event_streams: int = 500
     demo_life: bool = True
     clock_start: datetime | None = None
     otlp_endpoint: str | None = None
@@ -61,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log=read.value("TRUNKLINE_LOG", _log_format, "human"),
             log_level=read.value("TRUNKLINE_LOG_LEVEL", _log_level, "INFO"),
             oidc=_oidc(read),
+            event_streams=read.value("TRUNKLINE_EVENT_STREAMS", _streams, 500),
             demo_life=read.value("TRUNKLINE_DEMO_LIFE", _on_off, True),
             clock_start=read.value("TRUNKLINE_CLOCK_START", _instant, None),
             otlp_endpoint=read.value("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), None),
@@ -171,6 +174,12 @@ def _instant(text: str) -> datetime:
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise ValueError("must be a port number, 0 to 65535")
+    return int(text)
+
+
+def _streams(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 10_000:
+        raise ValueError("must be a number, 0 to 10000")
     return int(text)
 
 

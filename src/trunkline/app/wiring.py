@@ -45,6 +45,8 @@ from trunkline.kernel.event_management import resources as event_management
 from trunkline.kernel.events.event import Subscription, subscriptions_in
 from trunkline.kernel.events.hub import Hub
 from trunkline.kernel.events.signing import load_signer
+from trunkline.kernel.events.stream import StreamLimits
+from trunkline.kernel.events.streams import Streams
 from trunkline.kernel.jobs import JobActions
 from trunkline.kernel.jobs import api as jobs_api
 from trunkline.kernel.plans import StepActions
@@ -59,6 +61,7 @@ from trunkline.kernel.tmf.hub_router import hub_endpoints
 from trunkline.kernel.tmf.mount import Alias
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.kernel.tmf.router import resource_endpoints
+from trunkline.kernel.tmf.stream_router import stream_endpoint
 from trunkline.kernel.web import Endpoint
 from trunkline.oss.activation import resources as activation
 from trunkline.oss.activation.ports import AccessDriver
@@ -125,8 +128,12 @@ def subscriptions() -> tuple[Subscription, ...]:
     return tuple(subscription for module in SUBSCRIBERS for subscription in subscriptions_in(module))
 
 
-def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoint] = ()) -> list[Endpoint]:
-    """All endpoints of the API. Those of telemetry come from the process that measures."""
+def endpoints(
+    settings: Settings, security: Security, telemetry: Sequence[Endpoint] = (), streams: Streams | None = None
+) -> list[Endpoint]:
+    """All endpoints of the API. Those of telemetry come from the process that measures, `streams` from the one that ends
+    them when it stops."""
+    streams = streams or Streams(StreamLimits(streams=settings.event_streams))
     home = settings.home
     hub, signer = Hub(allow_private=settings.mode == "demo"), load_signer(home)
     served = served_apis(declared())
@@ -151,6 +158,7 @@ def endpoints(settings: Settings, security: Security, telemetry: Sequence[Endpoi
         if (endpoint.method, endpoint.path) not in taken
     ]
     hubs = [endpoint for api in served for endpoint in hub_endpoints(api, hub, signer)]
+    hubs += [stream_endpoint(api, streams) for api in served]
     listed = [*records, *hubs, *own, *radius_api.endpoints(home), *start_page.endpoints(served), *telemetry]
     return [*listed, *document_endpoints(served, listed)]
 

@@ -116,6 +116,10 @@ class MethodNotAllowed(TrunklineError):
     status = 405
 
 
+class NotAcceptable(TrunklineError):
+    status = 406
+
+
 class Conflict(TrunklineError):
     status = 409
 

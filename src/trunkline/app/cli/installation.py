@@ -14,7 +14,7 @@ from rich.console import Console
 
 from trunkline.app.child import ProcessSpec
 from trunkline.app.cli import refusal
-from trunkline.app.http import Server
+from trunkline.app.http import HttpServer, Server
 from trunkline.app.one_write import OneWriteProtocol
 from trunkline.app.prepare import KEY_FILE, prepare
 from trunkline.app.processes import Supervisor, answers, read_running
@@ -27,6 +27,8 @@ from trunkline.kernel.errors import TrunklineError, Unavailable
 from trunkline.kernel.telemetry.logs import configure_logging
 
 GRACE_S = 10
+STARTUP_FAILURE = 3
+"""As uvicorn's own command exits."""
 
 
 @click.command()
@@ -60,8 +62,9 @@ def serve() -> None:
     """Serve the API (one process). `trunkline up` runs it for you."""
     settings = _with_port(Settings.from_environment())
     configure_logging(settings.log, settings.log_level)
-    uvicorn.run(
-        Server(settings, dsn_of(settings)),
+    app = Server(settings, dsn_of(settings))
+    config = uvicorn.Config(
+        app,
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -72,6 +75,10 @@ def serve() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    server = HttpServer(config, app)
+    server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 @click.command()

@@ -58,6 +58,17 @@ def parse_query(
     return EventQuery(chosen, " && ".join(parts) or None)
 
 
+def wanted_by(event: str, wish: str) -> str:
+    """SQL: whether the TMF event in row `event` (of the log) is wanted by row `wish` with columns `types` and `condition`
+    of an EventQuery. The API of the wish is for the caller to compare. A payload that jsonb cannot hold is wanted."""
+    e, w = event, wish
+    return f"""{e}.type like upper(left({e}.resource, 1)) || substr({e}.resource, 2) || '%Event'
+                   and ({w}.types is null or {e}.type = any({w}.types))
+                   and case when {w}.condition is null then true
+                            when not pg_input_is_valid({e}.payload::text, 'jsonb') then true
+                            else coalesce({e}.payload::jsonb @@ {w}.condition::jsonpath, false) end"""
+
+
 def event_prefix(resource: str) -> str:
     """How the event names of a resource begin: productOrder → ProductOrder."""
     return resource[:1].upper() + resource[1:]

@@ -12,13 +12,18 @@ import msgspec
 from trunkline.kernel.db import Database
 from trunkline.kernel.events.event import Subscription
 from trunkline.kernel.events.hub import HubApi
+from trunkline.kernel.events.hub_query import wanted_by
 from trunkline.kernel.events.relay_lock import RELAY_LOCK
 
 BATCH = 500
 
+LOGGED_CHANNEL = "trunkline_logged"
+"""Notified when events have come into the log: for those who read along (`streams`). Notifying inside the transaction
+makes no commits wait here, since one relay works at a time."""
+
 # `held` is evaluated once, before the batch: a second relay gets `false` and finds an empty batch. The lock is kept to
 # the end of the transaction, so that `event_log.seq`, assigned inside, grows in the order of commits.
-_MOVE = """
+_MOVE = f"""
 with held as materialized (select pg_try_advisory_xact_lock($1) as got),
      batch as (delete from kernel.outbox o
                 using (select seq from kernel.outbox where (select got from held) order by seq limit $2) next
@@ -50,15 +55,12 @@ with held as materialized (select pg_try_advisory_xact_lock($1) as got),
                   from logged l
                   join unnest($5::text[], $6::text[]) as a(api, resource) on a.resource = l.resource
                   join kernel.hub_subscription s on s.tenant = l.tenant and s.api = a.api
-                 where l.type like upper(left(l.resource, 1)) || substr(l.resource, 2) || '%Event'
-                   and (s.types is null or l.type = any(s.types))
-                   and case when s.condition is null then true
-                            when not pg_input_is_valid(l.payload::text, 'jsonb') then true
-                            else coalesce(l.payload::jsonb @@ s.condition::jsonpath, false) end),
+                 where {wanted_by("l", "s")}),
      made as (insert into kernel.delivery(tenant, consumer, resource, resource_id, seq, next_at)
               select tenant, consumer, resource, resource_id, seq, now() from wanted order by seq
               returning 1)
-select (select got from held) as got, (select count(*) from logged) as moved, (select count(*) from made) as made"""
+select (select got from held) as got, (select count(*) from logged) as moved, (select count(*) from made) as made,
+       case when exists (select 1 from logged) then pg_notify('{LOGGED_CHANNEL}', '')::text end as told"""
 
 
 class Relayed(msgspec.Struct, frozen=True):

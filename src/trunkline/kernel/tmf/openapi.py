@@ -18,7 +18,7 @@ _ERROR = {
     | {"allowed": {"type": "array", "items": {"type": "string"}}},
 }
 _SchemaOf = dict[Any, dict[str, Any]]
-_ERROR_CODES = ("400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429", "500", "501", "503")
+_ERROR_CODES = ("400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "429", "500", "501", "503")
 _LIST_PARAMETERS = (
     ("fields", "string", "Attributes to return, by comma; `none` for the identity alone"),
     ("offset", "integer", "How many records to pass over"),
@@ -99,6 +99,8 @@ def _plain(endpoint: Endpoint, operation: dict[str, Any], schema_of: _SchemaOf) 
     success: dict[str, Any] = {"description": "Done"}
     if endpoint.response is not None:
         success = _json("Done", schema_of[endpoint.response])
+    elif endpoint.media_type != "application/json":
+        success["content"] = {endpoint.media_type: {"schema": {"type": "string"}}}
     for code in ("200", "201", "202", "204"):
         operation["responses"][code] = success if code != "204" else {"description": "Done"}
 

@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer. `content`: bytes go out as they are, None is no body, anything else is encoded as JSON."""
+    """An answer. `content`: bytes go out as they are, None is no body, a Flow bit by bit, anything else as JSON."""
 
     status: int
     content: Any = None
@@ -149,6 +149,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     permission  what the principal needs, "<resource>:<verb>"; "" when any principal may; not looked at when `public`
     request     type of the body, for OpenAPI; the handler decodes it with `call.body`; `bytes` where it takes any
+    media_type  of a successful answer that is not JSON, for OpenAPI
     parameters  of the query string, for OpenAPI
     size_max    most bytes of body accepted
     public      needs no principal: log-in, health
@@ -168,6 +169,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     size_max: int = SIZE_MAX
     secret: bool = False
     parameters: tuple[Parameter, ...] = ()
+    media_type: str = "application/json"
 
 
 def permits(held: frozenset[str], wanted: str) -> bool:

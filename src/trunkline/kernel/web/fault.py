@@ -18,6 +18,7 @@ from trunkline.kernel.errors import (
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.web.database_fault import database_refusal
 from trunkline.kernel.web.endpoint import Reply
+from trunkline.kernel.web.flow import Flow, FlowResponse
 from trunkline.kernel.web.hints import HINTS
 from trunkline.kernel.web.origin import origin_of
 
@@ -25,7 +26,7 @@ RETRY_AFTER_S = 1
 NOTHING = "There is nothing at this path; /openapi.json lists what there is."
 _log = logging.getLogger("trunkline.web")
 
-_PLACES = {401: "Authorization", 403: "Authorization", 412: "If-Match", 413: "$", 415: "Content-Type"}
+_PLACES = {401: "Authorization", 403: "Authorization", 406: "Accept", 412: "If-Match", 413: "$", 415: "Content-Type"}
 """Where what is refused stands, for refusals that are not of a field or a parameter: a header, or the whole body."""
 
 
@@ -80,6 +81,8 @@ class RateLimited(TooManyRequests):
 def to_response(reply: Reply, correlation_id: str) -> Response:
     """A reply as Starlette's response, with the correlation id."""
     headers = {**reply.headers, "X-Correlation-Id": correlation_id}
+    if isinstance(reply.content, Flow):
+        return FlowResponse(reply.content, reply.status, headers, reply.media_type)
     media = None if reply.content is None else reply.media_type
     return Response(reply.encoded(), reply.status, headers, media)
 

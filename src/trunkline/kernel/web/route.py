@@ -18,6 +18,7 @@ from trunkline.kernel.ids import new_id
 from trunkline.kernel.web.body import check_coding, receive
 from trunkline.kernel.web.endpoint import Call, Endpoint, Reply, forbidden, permits
 from trunkline.kernel.web.fault import error_reply, to_refusal, to_response
+from trunkline.kernel.web.flow import FlowResponse
 from trunkline.kernel.web.origin import Authenticate, Principal, context_of, credentials_of, origin_of
 from trunkline.kernel.web.query import checked_text
 
@@ -76,6 +77,7 @@ class EndpointApp:
         began = time.perf_counter()
         request = Request(scope, receive_)
         response = await self._answer(request)
+        answered = time.perf_counter()
         await response(scope, receive_, send)
         if self._frame.observer is not None:
             self._frame.observer.measured(
@@ -83,7 +85,8 @@ class EndpointApp:
                     method=self._endpoint.method,
                     template=self._endpoint.path,
                     status=response.status_code,
-                    seconds=time.perf_counter() - began,
+                    # how long a client listens to a stream is no measure of the server
+                    seconds=(answered if isinstance(response, FlowResponse) else time.perf_counter()) - began,
                 )
             )
 
