@@ -21,6 +21,7 @@ COMMANDS = {
     "clock": ("trunkline.app.cli.clock:clock", "The installation's clock; movable in demo and test."),
     "check": ("trunkline.app.cli.check:check", "Check the invariants and reconcile the halves."),
     "events": ("trunkline.app.cli.events:events", "Parked events: list, replay, skip."),
+    "hub": ("trunkline.app.cli.hub:hub", "Subscribers of events: their backlog, what is parked, replay."),
     "reference": ("trunkline.app.cli.reference:reference", "References between the halves: what is not known."),
     "backup": ("trunkline.app.cli.backup:backup", "Make a consistent copy, and prove it."),
     "restore": ("trunkline.app.cli.backup:restore", "Restore a copy into an empty installation."),

@@ -1,5 +1,7 @@
 """`trunkline events`: parked events, which hold up the later events of the same resource until somebody decides."""
 
+from collections.abc import Sequence
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -26,15 +28,7 @@ def parked(consumer: str | None, limit: int) -> None:
     async def work() -> None:
         async with open_database() as database, database.read() as session:
             rows = await facade.list_parked(session, command_context(database), consumer=consumer, limit=limit)
-        if not rows:
-            click.echo("Nothing is parked.")
-            return
-        table = Table("id", "event", "resource", "since", "tries", "waiting", "why")
-        for row in rows:
-            resource = f"{row.resource} {row.resource_id}"
-            since = f"{row.parked_at:%Y-%m-%d %H:%M}"
-            table.add_row(row.id, row.event_type, resource, since, str(row.attempts), str(row.waiting), row.error)
-        Console().print(table)
+        print_parked(rows)
 
     run(work())
 
@@ -70,3 +64,16 @@ def skip(id_: str, reason: str) -> None:
 
     run(work())
     click.echo(f"{id_} is skipped")
+
+
+def print_parked(rows: Sequence[facade.Parked]) -> None:
+    """Parked deliveries as a table."""
+    if not rows:
+        click.echo("Nothing is parked.")
+        return
+    table = Table("id", "event", "resource", "since", "tries", "waiting", "why")
+    for row in rows:
+        resource = f"{row.resource} {row.resource_id}"
+        since = f"{row.parked_at:%Y-%m-%d %H:%M}"
+        table.add_row(row.id, row.event_type, resource, since, str(row.attempts), str(row.waiting), row.error)
+    Console().print(table)
