@@ -291,7 +291,7 @@ async def test_no_more_streams_than_the_settings_say(database_dsn: str, tmp_path
                 await asyncio.sleep(0.02)
         async with site.stream() as third:
             await opened(third)
-            assert site.app._streams._reader is not None
+            assert site.app._streams._joined
         async with asyncio.timeout(5):
             while site.app._streams._reader is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
