@@ -1,9 +1,5 @@
 """S1 "first line", whole: the figures of its fixture, its mutants, and kill -9 of anything at any moment."""
 
-import os
-import random
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from trunkline.app.processes import read_running
+from tests.support.killer import Killer
 from trunkline.app.stories.fixture import load
 from trunkline.app.stories.installation import Installation, throw_away
 from trunkline.app.stories.report import Report
@@ -55,36 +51,6 @@ def test_S1_mutant_breaks_the_figure_that_its_rule_guards(
     broken = {problem.partition(":")[0] for problem in problems}
     assert FIXTURE.mutants[mutant].must_break in broken
     assert {"net", "gross"} <= broken
-
-
-class Killer(threading.Thread):
-    """Kills -9 one process of the installation after another, at random moments, until told to stop."""
-
-    def __init__(self, installation: Installation, seed: int, kills: int) -> None:
-        super().__init__(daemon=True)
-        self._installation = installation
-        self._random = random.Random(seed)
-        self._kills = kills
-        self._stop_wanted = threading.Event()
-        self.killed: list[str] = []
-
-    def run(self) -> None:
-        for _ in range(self._kills):
-            if self._stop_wanted.wait(self._random.uniform(0.1, 2.5)):
-                return
-            running = read_running(self._installation.home)
-            if running is None:
-                continue
-            name = self._random.choice(sorted(running.processes))
-            try:
-                os.kill(running.processes[name], signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            self.killed.append(name)
-
-    def stop(self) -> None:
-        self._stop_wanted.set()
-        self.join(10)
 
 
 def _play_under_fire(seed: int, kills: int, tmp_path: Path) -> list[str]:

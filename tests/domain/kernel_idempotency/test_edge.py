@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from trunkline.kernel.db import Database
@@ -122,3 +123,48 @@ async def test_a_malformed_key_is_refused(api: httpx.AsyncClient, database: Data
     answer = await _post(api, "a", "two words")
     assert (answer.status_code, answer.json()["code"]) == (400, "idempotencyKey")
     assert await _effects(database) == []
+
+
+# killed between ----------------------------------------------------------------------------------------------------
+
+
+async def _arm(database: Database, trigger: str, timing: str) -> None:
+    """Let PostgreSQL end the connection of whoever stores the effect "shot": at once, or not before the commit."""
+    async with database.unit_of_work() as uow:
+        await uow.execute("drop table if exists public.shots")
+        await uow.execute("create table public.shots(fired bool)")
+        await uow.execute(
+            """create or replace function public.shoot() returns trigger language plpgsql as $$ begin
+                 if new.note = 'shot' and exists (select 1 from public.shots) then
+                   perform pg_terminate_backend(pg_backend_pid());
+                 end if;
+                 return null; end $$"""
+        )
+        await uow.execute(
+            f"create constraint trigger {trigger} after insert on public.effect {timing} for each row execute function shoot()"
+        )
+        await uow.execute("insert into public.shots values (true)")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "timing"), [("at_once", "not deferrable"), ("at_commit", "deferrable initially deferred")]
+)
+async def test_killed_between_effect_and_commit_nothing_is_kept_and_the_same_key_does_it(
+    api: httpx.AsyncClient, database: Database, trigger: str, timing: str
+) -> None:
+    await _arm(database, trigger, timing)
+    try:
+        lost = await asyncio.gather(*(_post(api, "shot", f"key-{trigger}") for _ in range(4)))
+        assert {answer.status_code for answer in lost} == {503}
+        assert {answer.json()["code"] for answer in lost} == {"databaseUnavailable"}
+        assert {answer.headers["retry-after"] for answer in lost} == {"1"}
+        assert await _effects(database) == []
+        async with database.unit_of_work() as uow:
+            assert await uow.fetch_value("select count(*) from kernel.idempotency") == 0
+            await uow.execute("truncate public.shots")
+        answers = await asyncio.gather(*(_post(api, "shot", f"key-{trigger}") for _ in range(4)))
+        assert {(answer.status_code, answer.content) for answer in answers} == {(201, b'{"number":1}')}
+        assert await _effects(database) == ["shot"]
+    finally:
+        async with database.unit_of_work() as uow:
+            await uow.execute(f"drop trigger {trigger} on public.effect")

@@ -10,6 +10,8 @@ from trunkline.kernel.errors import Unavailable
 
 OLDEST_MAJOR = 16
 CONNECT_S = 10.0
+SCHEMES = ("postgresql", "postgres")
+UNREADABLE = "a URL that cannot be read"
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError, TimeoutError)
 """What asyncpg raises when the server is not there, or goes away."""
 
@@ -27,6 +29,8 @@ async def connect(dsn: str, **options: Any) -> Connection:
     """
     try:
         connection: Connection = await asyncpg.connect(dsn, timeout=CONNECT_S, **options)
+    except (ValueError, OverflowError):  # asyncpg's words quote the URL, password included
+        raise _unreadable(dsn) from None
     except (asyncpg.PostgresError, *LOST) as error:
         raise _refusal(error, dsn) from error
     major = connection.get_server_version().major
@@ -41,9 +45,19 @@ async def connect(dsn: str, **options: Any) -> Connection:
 
 
 def address(dsn: str) -> str:
-    """Where a DSN leads, for people: host, port and database, without the log-in."""
-    parts = urlsplit(dsn)
-    host = parts.netloc.rpartition("@")[2] or ", ".join(parse_qs(parts.query).get("host", ["this machine"]))
+    """Where a DSN leads, for people: host, port and database, without the log-in.
+
+    A DSN that is not one URL says nothing at all: what stands where may be the password.
+    """
+    try:
+        parts = urlsplit(dsn)
+        port = f":{parts.port}" if parts.port else ""
+        asked = parse_qs(parts.query)
+    except ValueError:
+        return UNREADABLE
+    if parts.scheme not in SCHEMES or "@" in parts.path + parts.query + parts.fragment:
+        return UNREADABLE
+    host = f"{parts.hostname}{port}" if parts.hostname else ", ".join(asked.get("host", ["this machine"]))
     return f"{host}{parts.path}"
 
 
@@ -68,7 +82,14 @@ def _refusal(error: Exception, dsn: str) -> Unavailable:
             message="Let an administrator make it, owned by the user of TRUNKLINE_DATABASE_URL: "
             "createdb --owner=USER NAME.",
         )
-    if isinstance(error, asyncpg.InterfaceError):
-        return unavailable("PostgreSQL does not answer.", f"TRUNKLINE_DATABASE_URL leads nowhere: {at}.")
     said = str(error) or f"no answer in {CONNECT_S:.0f} s"
     return unavailable("PostgreSQL does not answer.", f"{at}: {said}. Nothing was done; try again.")
+
+
+def _unreadable(dsn: str) -> Unavailable:
+    return Unavailable(
+        "databaseUrlInvalid",
+        f"TRUNKLINE_DATABASE_URL is no PostgreSQL URL that can be followed (it names {address(dsn)}).",
+        message="Write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and / # ? @ : in the password as "
+        "%2F %23 %3F %40 %3A. Nothing was done.",
+    )
