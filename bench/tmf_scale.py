@@ -30,7 +30,8 @@ from bench.http_load import Outcome
 from bench.support.serving import Serving, await_ready, environment, free_port, machine, rss_mb
 from bench.tmf_records import PRODUCTS_EACH, individual, load_products, owners_of
 from trunkline.app.migrate import upgrade
-from trunkline.app.prepare import KEY_FILE, prepare
+from trunkline.app.place import KEY_FILE
+from trunkline.app.prepare import prepare
 from trunkline.app.settings import Settings
 from trunkline.bss.party.resources import individuals
 from trunkline.bss.product_inventory.resources import products

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from bench.http_load import Job, Outcome
-from trunkline.app.prepare import KEY_FILE
+from trunkline.app.place import KEY_FILE
 
 CONNECTIONS = 8
 START_SECONDS = 90

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from trunkline.app.cli.installation import _with_port
+from trunkline.app.place import with_port
 from trunkline.app.processes import read_running
 from trunkline.app.settings import Settings
 
@@ -54,7 +54,7 @@ def test_an_address_that_is_not_this_machines(tmp_path: Path) -> None:
 
 def test_port_0_takes_a_free_one_for_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUNKLINE_HTTP_PORT", "0")
-    found = _with_port(Settings.from_environment()).http_port
+    found = with_port(Settings.from_environment()).http_port
     assert found > 0
     assert os.environ["TRUNKLINE_HTTP_PORT"] == str(found)
 

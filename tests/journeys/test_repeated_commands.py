@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.killer import Killer
-from trunkline.app.prepare import KEY_FILE
+from trunkline.app.place import KEY_FILE
 from trunkline.app.stories.installation import Installation, throw_away
 
 INDIVIDUALS = "/tmf-api/partyManagement/v5/individual"

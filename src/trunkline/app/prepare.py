@@ -6,6 +6,7 @@ import msgspec
 
 from trunkline.app import wiring
 from trunkline.app.demo.load import load
+from trunkline.app.place import KEY_FILE, NETWORK_KEY_FILE
 from trunkline.app.settings import Settings
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.context import Context
@@ -16,9 +17,6 @@ from trunkline.kernel.security.bootstrap import bootstrap
 from trunkline.kernel.security.passwords import Passwords
 from trunkline.oss.activation.aaa import publish_key
 from trunkline.oss.activation.sealing import load_key
-
-KEY_FILE = "operator.key"
-NETWORK_KEY_FILE = "network.key"
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):

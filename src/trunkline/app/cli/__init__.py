@@ -8,8 +8,8 @@ from trunkline.kernel.errors import TrunklineError
 
 COMMANDS = {
     "up": ("trunkline.app.cli.installation:up", "Start Trunkline with everything it needs, and say where to look."),
-    "serve": ("trunkline.app.cli.installation:serve", "Serve the API (one process)."),
-    "work": ("trunkline.app.cli.installation:work", "Work: events, plans, jobs, audit seals (one process)."),
+    "serve": ("trunkline.app.cli.serving:serve", "Serve the API (one process)."),
+    "work": ("trunkline.app.cli.serving:work", "Work: events, plans, jobs, audit seals (one process)."),
     "db": ("trunkline.app.cli.database:db", "The database: migrate, status, a shell."),
     "story": ("trunkline.app.cli.story:story", "Play the product's stories in throw-away installations."),
     "order": ("trunkline.app.cli.order:order", "Orders that are held: list, retry, skip, give up."),

@@ -1,13 +1,16 @@
 """`trunkline db`: the schema and a way in."""
 
+import asyncio
 import contextlib
 import os
+from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 import click
 
-from trunkline.app.cli.installation import dsn_of
 from trunkline.app.migrate import current, heads, upgrade
+from trunkline.app.place import dsn_of
+from trunkline.app.prepare import prepare
 from trunkline.app.processes import read_running
 from trunkline.app.settings import Settings
 from trunkline.kernel.db.embedded import EmbeddedServer
@@ -22,13 +25,32 @@ def db() -> None:
 @db.command("upgrade")
 def upgrade_schema() -> None:
     """Bring the schema to this release. Forward only; waits at most 4 s for locks; safe to call at any time."""
+    with _database(Settings.from_environment()) as dsn:
+        upgrade(dsn)
+
+
+@db.command("prepare")
+def prepare_installation() -> None:
+    """Upgrade, then make what an installation begins with: its tenant with roles, the keys in its home, and in demo mode
+    the demo operator. `trunkline up` does it before a first start; doing it again changes nothing."""
     settings = Settings.from_environment()
+    with _database(settings) as dsn:
+        upgrade(dsn)
+        made = asyncio.run(prepare(settings, dsn))
+    click.echo(
+        f"ready: keys {made.operator_key}, {made.network_key}; {made.demo_documents} new demo documents", err=True
+    )
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """Where the database answers; an embedded server that does not run is started for the time."""
     with contextlib.ExitStack() as cleanup:
         if settings.database_url is None and read_running(settings.home) is None:
             server = EmbeddedServer(settings.home)
             server.start()
             cleanup.callback(server.stop)
-        upgrade(dsn_of(settings))
+        yield dsn_of(settings)
 
 
 @db.command()

@@ -3,7 +3,7 @@
 import click
 
 from trunkline.app.demo.life import DemoLife
-from trunkline.app.prepare import KEY_FILE, NETWORK_KEY_FILE
+from trunkline.app.place import KEY_FILE, NETWORK_KEY_FILE
 from trunkline.app.settings import Settings
 from trunkline.app.stories.client import ApiClient
 

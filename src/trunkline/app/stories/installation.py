@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.app.prepare import KEY_FILE, NETWORK_KEY_FILE
+from trunkline.app.place import KEY_FILE, NETWORK_KEY_FILE
 from trunkline.app.processes import read_running
 from trunkline.app.stories.client import ApiClient
 

@@ -12,7 +12,7 @@ import msgspec
 
 from trunkline.adapters.radius.nas import FILE as ACCESS_SERVERS
 from trunkline.app.demo.load import operator as demo_data
-from trunkline.app.prepare import NETWORK_KEY_FILE
+from trunkline.app.place import NETWORK_KEY_FILE
 from trunkline.app.stories.client import POOLS, RESOURCES, SITES, ApiClient
 from trunkline.app.stories.fixture import Fixture
 from trunkline.app.stories.installation import Installation, throw_away

@@ -1,5 +1,7 @@
 """Endpoints of security: sessions, principals, roles, keys."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from trunkline.kernel.db import Database
@@ -12,6 +14,7 @@ from trunkline.kernel.security.contracts import (
     NewKey,
     NewPrincipal,
     NewRole,
+    OidcIssuer,
     PasswordChange,
     PrincipalChange,
     PrincipalView,
@@ -20,9 +23,11 @@ from trunkline.kernel.security.contracts import (
     SessionView,
     SignIn,
 )
-from trunkline.kernel.security.oidc import OidcVerifier
 from trunkline.kernel.security.passwords import Passwords
 from trunkline.kernel.web import Call, Endpoint, Parameter, Principal, Reply
+
+if TYPE_CHECKING:
+    from trunkline.kernel.security.oidc import OidcVerifier
 
 BASE = "/trunkline/v1"
 _TAGS = ("security",)
@@ -38,9 +43,7 @@ class Security:
     def __init__(self, database: Database, settings: SecuritySettings) -> None:
         self.settings = settings
         self.passwords = Passwords()
-        self.authenticate = Authenticator(
-            database, settings, OidcVerifier(settings.issuers) if settings.issuers else None
-        )
+        self.authenticate = Authenticator(database, settings, _verifier(settings.issuers) if settings.issuers else None)
 
     async def start(self) -> None:
         """Begin to hear of revocations."""
@@ -205,6 +208,12 @@ def _key_endpoints(security: Security) -> list[Endpoint]:
         Endpoint("GET", one, "security:read", read, "Read about an API key", response=KeyView, tags=_TAGS),
         Endpoint("DELETE", one, "security:delete", revoke, "Revoke an API key at once", tags=_TAGS),
     ]
+
+
+def _verifier(issuers: tuple[OidcIssuer, ...]) -> "OidcVerifier":
+    from trunkline.kernel.security.oidc import OidcVerifier  # noqa: PLC0415  a tenth of a start, and most have none
+
+    return OidcVerifier(issuers)
 
 
 def _page(call: Call) -> tuple[str, int]:

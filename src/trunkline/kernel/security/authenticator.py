@@ -14,7 +14,7 @@ import hashlib
 import logging
 import time
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
@@ -23,8 +23,10 @@ from trunkline.kernel.db import Database, Record
 from trunkline.kernel.errors import Unauthenticated
 from trunkline.kernel.security import store, tokens
 from trunkline.kernel.security.contracts import SecuritySettings
-from trunkline.kernel.security.oidc import OidcVerifier
 from trunkline.kernel.web import Credentials, Principal
+
+if TYPE_CHECKING:
+    from trunkline.kernel.security.oidc import OidcVerifier
 
 _CACHE_MAX = 10_000
 _LISTEN_AGAIN_S = 1.0
@@ -40,7 +42,7 @@ class _Known(msgspec.Struct, frozen=True):
 class Authenticator:
     """Recognises the principals of one process's requests. `start` begins listening; `close` ends it."""
 
-    def __init__(self, database: Database, settings: SecuritySettings, oidc: OidcVerifier | None = None) -> None:
+    def __init__(self, database: Database, settings: SecuritySettings, oidc: "OidcVerifier | None" = None) -> None:
         self._database = database
         self._settings = settings
         self._oidc = oidc
