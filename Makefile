@@ -60,8 +60,7 @@ bench: setup ## run the benchmarks
 	@for file in bench/*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done
 
 clean: ## remove what was made: the environment, caches, the demo installation of this checkout
-	@pid=$$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' var/trunkline/run.json 2>/dev/null); \
-	if [ -n "$$pid" ] && kill -0 "$$pid" 2>/dev/null; then \
-		echo "Trunkline runs here (process $$pid): stop it first." >&2; exit 1; fi
+	@if [ -f var/trunkline/run.lock ]; then $(PYTHON) -c "import fcntl; fcntl.flock(open('var/trunkline/run.lock'), \
+		fcntl.LOCK_EX | fcntl.LOCK_NB)" 2>/dev/null || { echo "Trunkline runs here: stop it first." >&2; exit 1; }; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

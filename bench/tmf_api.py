@@ -3,7 +3,7 @@
     python -m bench.tmf_api [--rows N] [--rounds N] [--seconds S]     N rows of products, 50000 if not given
 
 Everything runs on an embedded PostgreSQL of its own: a real `trunkline up` for the memory at rest, then a real
-`trunkline serve` as one process, driven by bench.http_load over eight connections. The list is the products of one
+`trunkline serve` as one process, driven by bench.support.http_load over eight connections. The list is the products of one
 customer: 20 records of 1.6 kB out of N, found by the token index, counted, sorted by id, with a different customer each
 time. pgbench runs the statement that the record engine itself makes for that list, prepared, on as many connections; it
 and the server take turns, so that whatever else the machine does falls on both. The create is an individual of 1.6 kB:
@@ -31,9 +31,9 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from bench.http_load import Outcome
+from bench.support.http_load import Outcome
 from bench.support.serving import CONNECTIONS, Serving, await_ready, environment, free_port, machine, rss_mb, serving
-from bench.tmf_records import PRODUCTS_EACH, TENANT, individual, load_products, octets, owners_of, product
+from bench.support.tmf_records import PRODUCTS_EACH, TENANT, individual, load_products, octets, owners_of, product
 from trunkline.app.migrate import upgrade
 from trunkline.app.prepare import prepare
 from trunkline.app.processes import read_running

@@ -26,9 +26,9 @@ from typing import Any
 
 import asyncpg
 
-from bench.http_load import Outcome
+from bench.support.http_load import Outcome
 from bench.support.serving import Serving, await_ready, environment, free_port, machine, rss_mb
-from bench.tmf_records import PRODUCTS_EACH, individual, load_products, owners_of
+from bench.support.tmf_records import PRODUCTS_EACH, individual, load_products, owners_of
 from trunkline.app.migrate import upgrade
 from trunkline.app.place import KEY_FILE
 from trunkline.app.prepare import prepare

@@ -5,6 +5,7 @@ keeps to syntax that an old Python can parse: then it can say what is wrong inst
 Does nothing when the environment is current, which a stamp in `.venv` tells.
 """
 
+import ast
 import hashlib
 import os
 import shutil
@@ -19,7 +20,12 @@ VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements-dev.lock")
 STAMP = os.path.join(VENV, ".setup-stamp")
 # What pip was told about where packages come from, said again in uv's words: uv reads none of pip's settings.
-FROM_PIP = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
+FROM_PIP = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}
 
 
 def main():
@@ -36,6 +42,8 @@ def main():
     if not os.path.exists(os.path.join(VENV, "bin", "uv")) or not same_python():
         create_venv()
         install_uv()
+    if os.path.exists(STAMP):
+        os.remove(STAMP)  # from here on the environment is what it is only when all went well
     uv("sync", "--require-hashes", "--no-build", "--quiet", LOCK, hint=WHEEL_HINT)
     uv("install", "--no-deps", "--no-build-isolation", "--quiet", "--editable", ROOT)
     with open(STAMP, "w") as file:
@@ -134,13 +142,35 @@ def install_uv():
 def uv(command, *arguments, **options):
     """Run `uv pip COMMAND` on `.venv`."""
     environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    for theirs, ours in FROM_PIP.items():
-        if theirs in environment:
-            environment.setdefault(ours, environment[theirs])
+    for ours, value in told_to_pip().items():
+        environment.setdefault(ours, value)
+    if "UV_INDEX" in environment:  # pip looks into all of them; the hashes say which file is meant
+        environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     environment.setdefault("UV_HTTP_TIMEOUT", "180")
     environment.setdefault("UV_SYSTEM_CERTS", "true")  # as pip does: a company's own certificate authority is there
     words = [os.path.join(VENV, "bin", "uv"), "pip", command, "--python", python()] + list(arguments)
     run(words, "uv could not %s the packages of the lock file." % command, options.get("hint", ""), environment)
+
+
+def told_to_pip():
+    """pip's settings about where packages come from (its files, its variables), as uv's variables."""
+    words = [python(), "-m", "pip", "config", "list"]
+    said = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True).stdout
+    settings = {}
+    for line in said.splitlines():
+        key, found, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        try:
+            settings[section, name] = " ".join(ast.literal_eval(value).split()) if found else ""
+        except (ValueError, SyntaxError):
+            continue
+    told = {}
+    for section in ("global", "install", ":env:"):  # the later, the stronger
+        for name, ours in FROM_PIP.items():
+            value = settings.get((section, name))
+            if value:
+                told[ours] = value.replace(" ", ",") if name == "find-links" else value
+    return told
 
 
 def python():

@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.tmf_records import TENANT
+from bench.support.tmf_records import TENANT
 
 
 class Extensible(BaseModel):

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from bench.http_load import Job, Outcome
+from bench.support.http_load import Job, Outcome
 from trunkline.app.place import KEY_FILE
 
 CONNECTIONS = 8
@@ -53,7 +53,10 @@ class Serving(msgspec.Struct, frozen=True):
         )
         before = self.cpu()
         done = subprocess.run(
-            [sys.executable, "-m", "bench.http_load"], input=msgspec.json.encode(job), capture_output=True, check=False
+            [sys.executable, "-m", "bench.support.http_load"],
+            input=msgspec.json.encode(job),
+            capture_output=True,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(done.stderr.decode()[-2000:])

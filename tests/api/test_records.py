@@ -316,3 +316,24 @@ async def test_a_hub_subscription_is_made_read_and_ended(client: httpx.AsyncClie
     for wrong in (b"", b"{", b"[]", b"{}", b'{"callback":7}', b'{"callback":"ftp://x"}'):
         answer = await client.post(HUB, content=wrong, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["@type"]) == (400, "Error"), wrong
+
+
+async def test_the_state_of_an_order_follows_its_work_only(client: httpx.AsyncClient) -> None:
+    item = {"id": "1", "action": "add", "service": {"name": "line"}}
+    made = await client.post("/tmf-api/serviceOrdering/v4/serviceOrder", json={"serviceOrderItem": [item]})
+    assert made.status_code == 201, made.text
+    place = made.headers["location"]
+    for state in ("inProgress", "cancelled"):
+        said = refused(await client.patch(place, json={"state": state}), 409, "illegalMove")
+        assert (said["path"], said.get("allowed", [])) == ("$.state", [])
+        assert "none from this state" in said["message"]
+    assert (await client.patch(place, json={"state": "acknowledged", "description": "x"})).status_code == 200
+    assert (await client.get(place)).json()["state"] == "acknowledged"
+
+
+async def test_what_a_domain_cannot_use_is_refused_when_it_is_changed_too(client: httpx.AsyncClient) -> None:
+    pools = "/tmf-api/resourcePoolManagement/v4/resourcePool"
+    made = await client.post(pools, json={"description": "numbers", "capacity": [], "@type": "ResourcePool"})
+    assert made.status_code == 201, made.text
+    answer = await client.patch(made.headers["location"], json={"quarantine": {"amount": -1, "units": "days"}})
+    assert refused(answer, 422, "invalidQuarantine")["path"] == "$.quarantine"

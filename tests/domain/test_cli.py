@@ -54,7 +54,7 @@ def test_every_command_is_there_and_explains_itself(name: str) -> None:
     assert f"  {name} " in listed
 
 
-@pytest.mark.parametrize("name", ["bill", "user", "key", "events", "order"])
+@pytest.mark.parametrize("name", ["bill", "tenant", "user", "key", "events", "order"])
 def test_help_shows_an_example_that_names_the_command(name: str) -> None:
     module, _, attribute = COMMANDS[name][0].partition(":")
     for words, leaf in _leaves(getattr(importlib.import_module(module), attribute), (name,)):
@@ -281,6 +281,25 @@ def test_a_key_is_printed_once_works_and_is_revoked(tenant: Place) -> None:
     assert run("key", "revoke", f"tk_{presented.id}").exit_code == 0
     assert not tenant.do(found)
     assert "revoked" in run("key", "list").stdout
+
+
+def test_a_tenant_is_made_once_with_its_roles_and_a_key_of_its_own(tenant: Place) -> None:
+    name = f"north-{new_id()[-6:]}"
+    made = run("tenant", "create", name, "--name", "Northern Fibre")
+    assert made.exit_code == 0, made.output
+    [text] = made.stdout.splitlines()
+    presented = tokens.parse(text)
+    assert presented is not None
+    [key] = tenant.rows("select tenant from kernel.api_key where id = $1", presented.id)
+    assert key["tenant"] == name
+    roles = tenant.rows("select name from kernel.role where tenant = $1 and built_in", name)
+    assert "administrator" in {role["name"] for role in roles}
+    assert "Northern Fibre" in run("tenant", "list").stdout
+    again = run("tenant", "create", name)
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "there already" in again.stderr
+    for wrong in ("North", "1north", "north/south"):
+        assert run("tenant", "create", wrong).exit_code == 2
 
 
 # events ---------------------------------------------------------------------------------------------------------------

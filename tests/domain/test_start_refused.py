@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from trunkline.app.cli.database import _without_password
 from trunkline.app.place import with_port
 from trunkline.app.processes import read_running
 from trunkline.app.settings import Settings
@@ -118,3 +119,19 @@ def test_a_process_id_that_was_given_to_another_is_not_an_installation(tmp_path:
     with (tmp_path / "run.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert read_running(tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown", "password"),
+    [
+        ("postgresql://anna:s%2Fcret@here:5/x", "postgresql://anna@here:5/x", "s/cret"),
+        (
+            "postgresql://anna@here/x?password=secret&sslmode=require",
+            "postgresql://anna@here/x?sslmode=require",
+            "secret",
+        ),
+        ("postgresql:///x?host=/run/pg&user=anna", "postgresql:///x?host=/run/pg&user=anna", None),
+    ],
+)
+def test_psql_is_not_given_the_password_among_its_words(dsn: str, shown: str, password: str | None) -> None:
+    assert _without_password(dsn) == (shown, password)

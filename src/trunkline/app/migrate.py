@@ -70,6 +70,7 @@ async def _run(dsn: str, work: Any) -> None:
             await connection.run_sync(work)
     finally:
         await engine.dispose()
+        await given.close()
 
 
 def _upgrade(connection: Connection) -> None:

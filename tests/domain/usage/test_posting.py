@@ -124,3 +124,40 @@ async def test_what_is_wrong_is_refused_with_its_path_and_nothing_is_kept(
     assert answer.status_code == 400, body
     assert [problem["path"] for problem in body.get("problems", [body])] == paths
     assert await counts(running.database, running.context.tenant) == {}
+
+
+# reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("usageCharacteristic.identifier=alice", ["u-1"]),
+        ("usageCharacteristic.quantity.gt=450000000", ["u-2"]),
+        ("usageCharacteristic.identifier.regex=%5Eb", ["u-2"]),
+        ("usageCharacteristic.identifier.ne=alice", ["u-2"]),
+        ("usageCharacteristic.nothing=alice", []),
+        ("ratedProductUsage.productRef.id=nothing", []),
+        ("usageSpecification.id=nothing", []),
+        ("usageCharacteristic.name=unit", ["u-1", "u-2"]),
+    ],
+)
+async def test_what_no_index_serves_is_found_in_the_documents(
+    running: Installation, query: str, found: list[str]
+) -> None:
+    assert (await post(running, usage(id="u-1"))).status_code == 201
+    assert (await post(running, usage(id="u-2", values={"identifier": "bob", "quantity": 451}))).status_code == 201
+    async with running.client() as client:
+        answer = await client.get(f"{PATH}?{query}")
+        assert answer.status_code == 200, answer.text
+        assert sorted(one["id"] for one in answer.json()) == found
+
+
+async def test_a_usage_keeps_no_versions_and_is_not_changed(running: Installation) -> None:
+    assert (await post(running, usage(id="u-1"))).status_code == 201
+    async with running.client() as client:
+        past = await client.get(f"{PATH}/u-1", params={"asOf": "2026-06-30T12:00:00Z"})
+        assert (past.status_code, past.json()["code"], past.json()["path"]) == (400, "notOffered", "asOf")
+        for method in ("PATCH", "DELETE"):
+            answer = await client.request(method, f"{PATH}/u-1", json={"status": "billed"})
+            assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")

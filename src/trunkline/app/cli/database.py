@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import click
 
@@ -67,13 +67,22 @@ def status() -> None:
 def shell() -> None:
     """Open psql on the installation's database."""
     psql, dsn = find_programs() / "psql", dsn_of(Settings.from_environment())
-    parts = urlsplit(dsn)
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    shown = parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}" if user else parts.netloc).geturl()
+    shown, password = _without_password(dsn)
     if not psql.exists():
         raise click.ClickException(
             f"These PostgreSQL programs come without psql. Install postgresql-client, then connect to: {shown}"
         )
     if password:  # not among the words of the command, which every user of the machine can read
-        os.environ["PGPASSWORD"] = unquote(password)
+        os.environ["PGPASSWORD"] = password
     os.execv(psql, [str(psql), shown])  # noqa: S606  # becomes psql
+
+
+def _without_password(dsn: str) -> tuple[str, str | None]:
+    """The URL as psql may be given it, and the password that stood in it: in the log-in, or among the options."""
+    parts = urlsplit(dsn)
+    login, at, place = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    asked = dict(options).get("password") or unquote(password)
+    query = urlencode([(name, value) for name, value in options if name != "password"], safe="/")
+    return f"{parts.scheme}://{user}{at}{place}{parts.path}{query and '?'}{query}", asked or None

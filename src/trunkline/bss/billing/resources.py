@@ -21,6 +21,7 @@ customer_bills = Resource(
     domain="billing",
     relation="billing.customer_bill_view",
     hot=("billNo", "billDate", "paymentDueDate", "category", "runType"),
+    index=("billingAccount.id", "billCycle.id", "relatedParty.partyOrPartyRole.id"),
     writable=False,
     operations=_READ,
 )
@@ -31,6 +32,7 @@ applied_customer_billing_rates = Resource(
     domain="billing",
     relation="billing.applied_customer_billing_rate_view",
     hot=("date", "appliedBillingRateType", "name"),
+    index=("bill.id", "billingAccount.id", "product.id"),
     writable=False,
     operations=_READ,
 )
@@ -41,6 +43,7 @@ bill_cycles = Resource(
     domain="billing",
     relation="billing.bill_cycle_view",
     hot=("name",),
+    index=("BillCycleSpecification.id",),
     writable=False,
     operations=_READ,
 )

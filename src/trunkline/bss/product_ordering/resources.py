@@ -41,6 +41,7 @@ LIFE_CYCLE = LifeCycle(
         "assessingCancellation": {"inProgress", "pendingCancellation"},
         "pendingCancellation": {"cancelled", "failed"},
     },
+    by_hand={"draft": {"acknowledged", "cancelled"}},
 )
 
 product_orders = Resource(
@@ -68,6 +69,7 @@ cancel_product_orders = Resource(
             "acknowledged": {"inProgress", "rejected", "done", "terminatedWithError"},
             "inProgress": {"done", "terminatedWithError"},
         },
+        by_hand={},
     ),
     references=(Reference("productOrder", to=(product_orders,)),),
 )

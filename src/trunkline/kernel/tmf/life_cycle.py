@@ -14,12 +14,14 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
     moves      state → states that may follow; a state that is not a key is terminal
     attribute  the document's attribute that holds the state
     entry      further states in which a resource may be created (an import, an inventory taken over)
+    by_hand    the moves a client may ask for by PATCH, where the rest follow from work that is done; None: all
     """
 
     initial: str
     moves: Mapping[str, Set[str]]
     attribute: str = "state"
     entry: Set[str] = frozenset()
+    by_hand: Mapping[str, Set[str]] | None = None
 
     @property
     def states(self) -> frozenset[str]:
@@ -52,6 +54,20 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
                 f"{resource} cannot go from {before} to {after}.",
                 message=f"{resource} {id_} is {before}; from it {follow}. Nothing was changed.",
                 path=path,
+                allowed=allowed,
+            )
+
+    def check_by_hand(self, resource: str, before: str, after: str) -> None:
+        """Raise Conflict for a move that the product makes, not a client. Call it for moves that the table allows."""
+        if self.by_hand is None or after == before or after not in self.moves.get(before, frozenset()):
+            return
+        allowed = sorted(self.by_hand.get(before, frozenset()))
+        if after not in allowed:
+            raise Conflict(
+                "illegalMove",
+                f"The move of a {resource} from {before} to {after} follows from its work, not from a PATCH.",
+                message=f"You may ask for: {', '.join(allowed) or 'none from this state'}. Nothing was changed.",
+                path=f"$.{self.attribute}",
                 allowed=allowed,
             )
 

@@ -24,7 +24,7 @@ SORT_MAX = 5
 _CONTROL = frozenset({"fields", "offset", "limit", "sort", "after", "before", "filter", "asOf", "depth", "expand"})
 _CLAUSE = re.compile(
     r"(?P<path>(?:@|%40|[A-Za-z_])(?:[\w@.\-]|%40)*?)(?:\.(?P<suffix>eq|ne|gte|gt|lte|lt|regex))?"
-    r"(?P<sign>%3D%3D|==|!=|%21%3D|!%3D|>=|%3E=|%3E%3D|<=|%3C=|%3C%3D|=~|%3D~|=%7E|%3D%7E|\*=|%2A=|%2A%3D|>|%3E|<|%3C|=|%3D)"
+    r"(?P<sign>%3D%3D|==|!=|%21%3D|!%3D|>=|%3E=|%3E%3D|<=|%3C=|%3C%3D|=~|%3D~|=%7E|%3D%7E|\*=|%2A=|\*%3D|%2A%3D|>|%3E|<|%3C|=|%3D)"
     r"(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -38,6 +38,7 @@ Prepare = Callable[[UnitOfWork, Document, Context], Awaitable[None]]
 Announce = Callable[[Document, Context], Event | Iterable[Event] | None]
 _P = TypeVar("_P", bound=Prepare)
 _A = TypeVar("_A", bound=Announce)
+_C = TypeVar("_C", bound=Callable[[Document], object])
 
 
 class Resource(Generic[E]):
@@ -48,7 +49,7 @@ class Resource(Generic[E]):
     domain       package name of the owning domain; also its PostgreSQL schema
     life_cycle   table of moves; None for a resource without states
     hot          attributes with a column of their own
-    index        further dotted paths whose values are found through the token index
+    index        further dotted paths whose values are found through the token index; of a view: all that are
     references   what must be there, in the same half
     relation     for projections of engine domains: the SQL view to read; then `writable` is False
     operations   what HTTP offers; by default what the contract names
@@ -95,7 +96,7 @@ class Resource(Generic[E]):
         self.operations = tuple(operations if operations is not None else info.operations)
         self.base_path = f"{api_path(info.api, max(info.generations))}/{info.resource}"
         self.sql: Statements = statements(self.relation, f"{self.relation}_history", self.hot)
-        self.filters = Filters(entity, self.state_attribute, self.hot, self.index)
+        self.filters = Filters(entity, self.state_attribute, self.hot, self.index, only_index=not writable)
         self._recorder = Recorder(
             info,
             self.sql,
@@ -107,6 +108,7 @@ class Resource(Generic[E]):
             index=self.index,
         )
         self._prepare: list[Prepare] = []
+        self._checks: list[Callable[[Document], object]] = []
         self._after_create: list[Prepare] = []
         self._on_create: list[Announce] = []
         self._on_move: dict[str, list[Announce]] = {}
@@ -120,6 +122,12 @@ class Resource(Generic[E]):
     def prepare(self, function: _P) -> _P:
         """Declare an async function that completes a new document, once its form is checked, with what the server sets."""
         self._prepare.append(function)
+        return function
+
+    def check(self, function: _C) -> _C:
+        """Declare a pure function that refuses what the form allows and the domain cannot use: of a new document, once it
+        is prepared, and of each later version."""
+        self._checks.append(function)
         return function
 
     def after_create(self, function: _P) -> _P:
@@ -163,6 +171,14 @@ class Resource(Generic[E]):
         """The document's JSON text and version, without decoding it. Raises NotFound."""
         if at is None:
             row = await session.fetch_row(self.sql.get, context.tenant, id_)
+        elif not self.writable:
+            raise Invalid(
+                "notOffered",
+                f"No earlier versions are kept of a {self.name}.",
+                message="It is computed from records that do not change.",
+                path="asOf",
+                hint="Read it without asOf.",
+            )
         else:
             row = await session.fetch_row(self.sql.as_of, context.tenant, id_, at)
         if row is None:
@@ -312,6 +328,8 @@ class Resource(Generic[E]):
     # inside -------------------------------------------------------------------------------------------------------
 
     def _storable(self, document: Document) -> Document:
+        for check in self._checks:
+            check(document)
         document = normalise(document, self.entity)
         check_lengths(document, self._indexed)
         return document

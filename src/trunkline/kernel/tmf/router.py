@@ -150,6 +150,8 @@ def _expansions(mount: Mount, query: Query, call: Call) -> dict[str, Reference]:
 def _patcher(mount: Mount) -> Callable[[Call], Any]:
     resource, fixed = mount.resource, dict.fromkeys((*_SERVER_SET, *mount.patch_forbidden))
 
+    cycle = resource.life_cycle
+
     def guard(before: Document, after: Document) -> None:
         before, after = mount.shown(before), mount.shown(after)
         problems = [
@@ -159,6 +161,8 @@ def _patcher(mount: Mount) -> Callable[[Call], Any]:
         ]
         if problems:
             raise Invalid.all_of(problems)
+        if cycle and isinstance(state := after.get(cycle.attribute), str):
+            cycle.check_by_hand(resource.name, str(before.get(cycle.attribute)), state)
 
     async def patch(call: Call) -> Reply:
         edit = mount.edit(_edit(call))

@@ -50,8 +50,11 @@ class Filters:
         state_attribute: str | None,
         hot: tuple[HotColumn, ...],
         index: tuple[str, ...],
+        *,
+        only_index: bool = False,
     ) -> None:
         self._entity = entity
+        self._only_index = only_index
         self._index = frozenset(index)
         self._columns = {column.attribute: (column.column, _KIND_OF_COLUMN[column.type]) for column in hot}
         self._columns["id"] = ("id", "string")
@@ -115,7 +118,12 @@ class Filters:
             return self._on_column(clause, *column, parameters)
         if self._indexed(clause):
             return f"tokens && {parameters.add([f'{clause.path}={value}' for value in clause.values])}::text[]"
+        if not self._has(clause.path) and self._names_characteristic(clause.path):
+            return self._on_characteristic(clause, parameters)
         return self._on_document(clause, self._known(clause.path), parameters)
+
+    def _has(self, path: str) -> bool:
+        return attribute_type(self._entity, path) is not None
 
     def _indexed(self, clause: Clause) -> bool:
         """Equality on a reference's id or on a named characteristic is served by the token index."""
@@ -125,12 +133,19 @@ class Filters:
             return False
         if clause.path in self._index:
             return True
-        known = attribute_type(self._entity, clause.path)
+        if self._only_index:
+            return False
         steps = clause.path.split(".")
-        if known is not None:
+        if attribute_type(self._entity, clause.path) is not None:
             return steps[-1] == "id" and len(steps) <= 3
-        parent = ".".join(steps[:-1])
-        return all(attribute_type(self._entity, f"{parent}.{part}") is not None for part in ("name", "value"))
+        return self._names_characteristic(clause.path)
+
+    def _names_characteristic(self, path: str) -> bool:
+        """Whether the last step of a path is no attribute, but may be the name of a characteristic."""
+        parent = path.rpartition(".")[0]
+        return bool(parent) and all(
+            attribute_type(self._entity, f"{parent}.{part}") is not None for part in ("name", "value")
+        )
 
     def _on_column(self, clause: Clause, column: str, kind: str, parameters: Parameters) -> str:
         if clause.operator == "regex":
@@ -146,10 +161,20 @@ class Filters:
             return f"not coalesce({column} = any({parameters.add(values)}), false)"
         return "(" + " or ".join(f"{column} {_SQL[clause.operator]} {parameters.add(value)}" for value in values) + ")"
 
-    def _on_document(self, clause: Clause, known: AttributePath, parameters: Parameters) -> str:
+    def _on_characteristic(self, clause: Clause, parameters: Parameters) -> str:
+        """A condition on the value of the characteristic that the path's last step names."""
+        path, _, name = clause.path.rpartition(".")
+        inner = self._on_document(
+            Clause("value", clause.operator, clause.values), self._known(f"{path}.value"), parameters, of="c"
+        )
+        steps = parameters.add("$" + "".join(f'."{step}"' for step in path.split(".")) + "[*]")
+        found = f"jsonb_path_query(doc, {steps}::jsonpath) c"
+        return f"exists (select 1 from {found} where c ->> 'name' = {parameters.add(name)} and {inner})"
+
+    def _on_document(self, clause: Clause, known: AttributePath, parameters: Parameters, of: str = "doc") -> str:
         path = "$" + "".join(f'."{step}"' for step in clause.path.split("."))
         if clause.operator == "regex":
-            found = f"jsonb_path_query(doc, {parameters.add(path)}::jsonpath)"
+            found = f"jsonb_path_query({of}, {parameters.add(path)}::jsonpath)"
             return f"exists (select 1 from {found} v where v #>> '{{}}' ~ {parameters.add(_regex(clause))})"
         values = [form for value in clause.values for form in _json_values(known.kind, value, clause.path)]
         if clause.operator in ("eq", "ne"):
@@ -158,7 +183,7 @@ class Filters:
             tests = " || ".join(f"@ {_JSONPATH[clause.operator]} $v{n}" for n in range(len(values)))
         full = parameters.add(f"{path} ? ({tests})")
         variables = parameters.add(encode({f"v{n}": value for n, value in enumerate(values)}).decode())
-        match = f"jsonb_path_exists(doc, {full}::jsonpath, {variables}::jsonb)"
+        match = f"jsonb_path_exists({of}, {full}::jsonpath, {variables}::jsonb)"
         return f"not {match}" if clause.operator == "ne" else match
 
 

@@ -1,8 +1,6 @@
 """Resource pools and reservations (TMF685, published as v4 only)."""
 
-from trunkline.kernel.context import Context
-from trunkline.kernel.db import UnitOfWork
-from trunkline.kernel.tmf import Document, Resource
+from trunkline.kernel.tmf import Resource
 from trunkline.oss.resource_pool.entities import (
     AVAILABILITY_CHECK,
     EXTRACT,
@@ -32,7 +30,4 @@ extracts = Resource(Extract, EXTRACT, domain="resource_pool", unavailable=BY_RES
 pushes = Resource(Push, PUSH, domain="resource_pool", unavailable=BY_RESERVATION)
 
 
-@resource_pools.prepare
-async def check_pool(uow: UnitOfWork, pool: Document, context: Context) -> None:  # noqa: ARG001  # the engine's signature
-    """Refuse a quarantine that is no duration."""
-    quarantine_of(pool)
+resource_pools.check(quarantine_of)

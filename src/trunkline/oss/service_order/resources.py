@@ -22,6 +22,7 @@ service_orders = Resource(
             "held": {"inProgress", "pendingCancellation"},
             "pendingCancellation": {"cancelled", "failed"},
         },
+        by_hand={},
     ),
     hot=("orderDate",),
     index=("serviceOrderItem.service.serviceSpecification.id",),
@@ -38,6 +39,7 @@ cancel_service_orders = Resource(
             "accepted": {"inProgress", "done", "terminatedWithError"},
             "inProgress": {"done", "terminatedWithError"},
         },
+        by_hand={},
     ),
     references=(Reference("serviceOrder", to=(service_orders,)),),
 )

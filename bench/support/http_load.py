@@ -1,6 +1,6 @@
 """A load generator over HTTP/1.1 that costs little beside the server it drives: raw sockets, keep-alive, no library.
 
-    python -m bench.http_load < job        one job as JSON on standard input, its outcome as JSON on standard output
+    python -m bench.support.http_load < job        one job as JSON on standard input, its outcome as JSON on standard output
 
 A job names the address, whole requests as text, how many connections send them one after another, and for how long.
 A general HTTP client takes longer to read an answer than the server needs to make one.
