@@ -249,6 +249,21 @@ async def test_a_json_patch_applies_whole_or_not_at_all(client: httpx.AsyncClien
     assert (await client.get(made["href"])).json() == answer.json()
 
 
+async def test_a_patch_may_choose_elements_by_what_they_hold(client: httpx.AsyncClient) -> None:
+    media = [{"contactType": "home", "preferred": True}, {"contactType": "work", "preferred": False}]
+    made = await person(client, contactMedium=media)
+    headers = {"Content-Type": "application/json-patch-query+json"}
+
+    async def send(path: str) -> httpx.Response:
+        operations = [{"op": "replace", "path": path, "value": True}]
+        return await client.request("PATCH", made["href"], json=operations, headers=headers)
+
+    answer = await send("/contactMedium/preferred?contactMedium.contactType=work")
+    assert answer.status_code == 200, answer.text
+    assert [medium["preferred"] for medium in answer.json()["contactMedium"]] == [True, True]
+    assert refused(await send("$.contactMedium[?@.contactType=='x'].preferred"), 400, "invalidPatch")["path"] == "$[0]"
+
+
 async def test_a_patch_of_another_kind_is_415(client: httpx.AsyncClient) -> None:
     made = await person(client)
     answer = await client.patch(made["href"], content=b"{}", headers={"Content-Type": "application/xml"})

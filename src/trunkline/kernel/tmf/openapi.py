@@ -118,7 +118,10 @@ def _record(endpoint: Endpoint, mount: Mount, operation: dict[str, Any], schema:
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": patch, "application/merge-patch+json": patch}
-            | {"application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+            | {
+                f"application/json-patch{query}+json": {"schema": {"type": "array", "items": {"type": "object"}}}
+                for query in ("", "-query")
+            },
         }
         responses["200"] = {"description": "Changed", "content": {"application/json": one}}
     elif endpoint.method == "DELETE":

@@ -10,6 +10,7 @@ from trunkline.kernel.tmf.document import Document, decode, encode, json_patch, 
 from trunkline.kernel.tmf.expand import expand, expanded_resources, expansions
 from trunkline.kernel.tmf.mount import Alias, Mount, mounts_of
 from trunkline.kernel.tmf.page import Page, check_instant
+from trunkline.kernel.tmf.patch_query import json_patch_query
 from trunkline.kernel.tmf.query import Query, cursor, parse, parse_depth, parse_fields
 from trunkline.kernel.tmf.reference import Reference
 from trunkline.kernel.tmf.resource import Resource
@@ -18,6 +19,7 @@ from trunkline.kernel.web import Call, Endpoint, Reply
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+JSON_PATCH_QUERY = "application/json-patch-query+json"
 _PLAIN_IN_QUERY = "%&=-._~:@!$'()*,;+/?"  # as it came; what would end the link's target is encoded
 _SERVER_SET = ("id", "href", "@type")
 
@@ -198,11 +200,16 @@ def _edit(call: Call) -> Callable[[Document], Document]:
     if media == JSON_PATCH:
         operations = parse_body(call.json_bytes())
         return lambda before: json_patch(before, operations)
+    if media == JSON_PATCH_QUERY:
+        operations = parse_body(call.json_bytes())
+        return lambda before: json_patch_query(before, operations)
     if media in (MERGE_PATCH, "application/json"):
         patch = body_object(call)
         return lambda before: merge_patch(before, patch)
     raise UnsupportedMediaType(
-        "unsupportedPatch", f"A PATCH cannot be {media[:60]}.", allowed=("application/json", MERGE_PATCH, JSON_PATCH)
+        "unsupportedPatch",
+        f"A PATCH cannot be {media[:60]}.",
+        allowed=("application/json", MERGE_PATCH, JSON_PATCH, JSON_PATCH_QUERY),
     )
 
 
