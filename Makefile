@@ -9,7 +9,7 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-long test-pg16 check check-types format lock entities bench clean
+.PHONY: help setup up test test-long test-pg16 check check-types format lock entities bench conformance clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ lock: setup ## compile the lock files again (make lock UPGRADE=--upgrade: to the
 
 entities: setup ## generate the domains' entities from the TMF contracts
 	$(VENV)/python -m tools.entities
+
+conformance: setup ## check every API against its TM Forum contract (../shared/tmf), write docs/tmf-conformance.md and .json
+	$(VENV)/python -m tools.conformance
 
 bench: setup ## run the benchmarks
 	@for file in bench/*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done

@@ -56,7 +56,11 @@ async def test_what_4_creates_5_reads(client: httpx.AsyncClient) -> None:
     newer = (await client.get(f"{CUSTOMERS_5}/{made['id']}")).json()
     assert newer["href"] == f"{CUSTOMERS_5}/{made['id']}"
     assert newer["relatedParty"] == [
-        {"role": "agent", "partyOrPartyRole": party, "@type": "RelatedPartyOrPartyRole"},
+        {
+            "role": "agent",
+            "partyOrPartyRole": {**party, "@type": "PartyOrPartyRole"},
+            "@type": "RelatedPartyOrPartyRole",
+        },
     ]
     assert (await client.get(made["href"])).json() == made
 

@@ -164,7 +164,7 @@ async def test_fields_reach_inside_arrays(client: httpx.AsyncClient) -> None:
         read = await client.get(f"{INDIVIDUALS}/p3", params={"fields": fields})
         assert read.json()["contactMedium"] == [{"preferred": True}]
     both = await client.get(f"{INDIVIDUALS}/p3", params={"fields": "contactMedium,contactMedium.preferred"})
-    assert both.json()["contactMedium"] == [{"contactType": "c3", "preferred": True}]
+    assert both.json()["contactMedium"] == [{"@type": "ContactMedium", "contactType": "c3", "preferred": True}]
 
 
 async def test_a_link_target_holds_nothing_that_ends_it(client: httpx.AsyncClient) -> None:

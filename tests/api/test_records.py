@@ -165,7 +165,8 @@ async def test_another_media_type_is_415(client: httpx.AsyncClient) -> None:
 
 async def test_long_texts_and_names_that_no_index_could_hold_are_stored(client: httpx.AsyncClient) -> None:
     word = "".join(chr(33 + n * n % 90) for n in range(6000)).replace('"', "'")
-    more = {"title": word, "partyCharacteristic": [{"name": word, "value": "1"}], word[:4000]: {"id": "1"}}
+    characteristic = {"@type": "Characteristic", "name": word, "value": "1"}
+    more = {"title": word, "partyCharacteristic": [characteristic], word[:4000]: {"id": "1"}}
     made = await person(client, **more)
     assert {name: made[name] for name in more} == more
 

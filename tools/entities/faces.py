@@ -5,12 +5,14 @@ generation knows, with nothing said of it, stays as it is, because unknown attri
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from tools.entities.shapes import Shapes, Type, plain
+from trunkline.kernel.tmf.face import Face
+from trunkline.kernel.tmf.face import Shape as FaceForm
 
 Ours = Callable[[str], Mapping[str, Type]]
 """A type's stored attributes by its name."""
@@ -60,7 +62,7 @@ class FaceWalk:
 
     def __init__(self, shapes: Shapes, ours: Ours, hints: Hints) -> None:
         self._shapes = shapes
-        self._ours = ours
+        self.ours = self._ours = ours
         self._hints = hints
         self._found: dict[str, FaceShape] = {}
         self._keys: dict[tuple[str, str], str] = {}
@@ -117,6 +119,8 @@ class FaceWalk:
             if attribute in ours:
                 if ours[attribute].many and not kind.many and kind.entity:
                     singles.append(attribute)
+                elif ours[attribute].entity and not kind.entity and wrapped.startswith(attribute):
+                    wraps[attribute] = wrapped
             elif renamed in ours and renamed not in older:
                 renames[renamed] = attribute
             elif wrapped.partition(".")[0].removesuffix("[]") in ours:
@@ -131,3 +135,32 @@ class FaceWalk:
         return FaceShape(
             key, stored, {}, renames, wraps, tuple(singles), fold=fold, nest=nest, outer=tuple(sorted(outer))
         )
+
+
+def own_paths(older: Shapes, name: str, stored: str, ours: Ours, shapes: Mapping[str, FaceShape]) -> Iterator[str]:
+    """The attributes of a resource, and those one level down, that are stored where no stored type knows them."""
+    known = {key: FaceForm(**msgspec.structs.asdict(shape)) for key, shape in shapes.items()}
+    face = Face(name=name, resource=name, shapes=known)
+    for attribute, kind in sorted(older.resource(name).attributes.items()):
+        if not _is_known(face.newer_path(attribute), stored, ours):
+            yield attribute
+            continue
+        inside = older.resource(kind.entity).attributes if kind.entity and kind.entity in older else {}
+        for inner in sorted(inside):
+            path = f"{attribute}.{inner}"
+            if not inner.startswith("@") and not _is_known(face.newer_path(path), stored, ours):
+                yield path
+
+
+def _is_known(path: str, stored: str, ours: Ours) -> bool:
+    here: str | None = stored
+    for step in path.split("."):
+        if here is None:
+            return True
+        kind = ours(here).get(step)
+        if kind is None:
+            return False
+        if kind.kind != "entity":
+            return True  # a plain value, or a free object in which every name is known
+        here = kind.entity
+    return True

@@ -36,6 +36,7 @@ class Resource(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
     operations: tuple[str, ...]
     patch_forbidden: tuple[str, ...]
+    closed: dict[str, tuple[str, ...]] = {}
     subtypes: tuple[str, ...] = ()
     generations: tuple[int, ...] = ()
     face: "FaceOf | None" = None
@@ -46,6 +47,7 @@ class FaceOf(msgspec.Struct, frozen=True):
 
     resource: Resource
     shapes: dict[str, FaceShape]
+    own: tuple[str, ...] = ()
 
 
 def resources_of(
@@ -86,10 +88,22 @@ def resources_of(
                 events=tuple(events[resource]),
                 operations=tuple(verb for verb in _OPERATIONS.values() if verb in verbs),
                 patch_forbidden=_patch_forbidden(shapes, name, conventions) if "patch" in verbs else (),
+                closed=_closed(shapes, name),
                 subtypes=shapes.subtypes(name),
             )
         )
     return found_resources
+
+
+def _closed(shapes: Shapes, name: str) -> dict[str, tuple[str, ...]]:
+    """The attributes of the create form with an enumeration, beside `@type`."""
+    form = shapes.form(name, "_FVO", "_Create")
+    found = {
+        attribute: shapes.states(form, attribute)[1]
+        for attribute, kind in sorted(shapes.shape(form).attributes.items())
+        if kind.kind == "string" and not kind.many and not attribute.startswith("@")
+    }
+    return {attribute: values for attribute, values in found.items() if values}
 
 
 def _events(shapes: Shapes, resources: list[str]) -> dict[str, list[str]]:

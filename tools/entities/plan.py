@@ -12,7 +12,7 @@ import msgspec
 
 from tools.entities.contract import files, read
 from tools.entities.conventions import Conventions
-from tools.entities.faces import FaceWalk, read_hints
+from tools.entities.faces import FaceWalk, own_paths, read_hints
 from tools.entities.facts import FaceOf, Resource, resources_of
 from tools.entities.shapes import Shapes, Type, merged, plain
 
@@ -227,7 +227,13 @@ class Planner:
                 walk.resource(resource.name, stored[0].upper() + stored[1:])
         shapes = walk.result()
         return {
-            (older.contract.number, stored): FaceOf(resource, shapes) for stored, resource in found if stored in known
+            (older.contract.number, stored): FaceOf(
+                resource,
+                shapes,
+                tuple(own_paths(older, resource.name, stored[0].upper() + stored[1:], walk.ours, shapes)),
+            )
+            for stored, resource in found
+            if stored in known
         }
 
     def _place_enums(self, modules: list[Module]) -> None:

@@ -23,7 +23,7 @@ _KINDS = {
     "object": "dict[str, Any]",
     "any": "Any",
 }
-_FACE_FIELDS = ("name", "resource", "required", "events", "operations", "patch_forbidden")
+_FACE_FIELDS = ("name", "resource", "required", "events", "operations", "patch_forbidden", "closed")
 _TEXT = Type("string")
 _BASES = (
     ("EntityBase", ("@type", "@baseType", "@schemaLocation", "id", "href")),
@@ -116,6 +116,7 @@ def _info(resource: Resource, *, shared: bool) -> str:
         "events",
         "operations",
         "patch_forbidden",
+        "closed",
         "subtypes",
     ):
         value = getattr(resource, name)
@@ -131,7 +132,7 @@ def _info(resource: Resource, *, shared: bool) -> str:
 
 def _face(face: FaceOf, api: int) -> str:
     fields = {name: getattr(face.resource, name) for name in _FACE_FIELDS}
-    arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value)
+    arguments = ", ".join(f"{name}={value!r}" for name, value in (fields | {"own": face.own}).items() if value)
     return f"Face({arguments}, shapes=_TMF{api}_SHAPES)" if face.shapes else f"Face({arguments})"
 
 

@@ -318,6 +318,7 @@ BILLING_ACCOUNT = EntityInfo(
         events=("BillingAccountAttributeValueChangeEvent", "BillingAccountStateChangeEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("accountBalance", "href", "id"),
+        own=("financialAccount.accountBalance",),
         shapes=_TMF666_SHAPES,
     ),
 )
@@ -448,6 +449,7 @@ PARTY_ACCOUNT = EntityInfo(
         events=("PartyAccountAttributeValueChangeEvent", "PartyAccountStateChangeEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("accountBalance", "href", "id"),
+        own=("financialAccount.accountBalance",),
         shapes=_TMF666_SHAPES,
     ),
 )
@@ -501,6 +503,7 @@ SETTLEMENT_ACCOUNT = EntityInfo(
         events=("SettlementAccountAttributeValueChangeEvent", "SettlementAccountStateChangeEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("accountBalance", "href", "id"),
+        own=("financialAccount.accountBalance",),
         shapes=_TMF666_SHAPES,
     ),
 )

@@ -151,6 +151,7 @@ AGREEMENT = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("completionDate", "href", "id"),
+        own=("engagedParty.role",),
         shapes=_TMF651_SHAPES,
     ),
 )

@@ -316,6 +316,7 @@ ADJUST_BALANCE = EntityInfo(
     events=("AdjustBalanceCancelEvent", "AdjustBalanceCreateEvent", "AdjustBalanceFailureEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"adjustType": ("recurring", "oneTime"), "usageType": ("monetary", "voice", "data", "sms", "other")},
     generations=(4,),
     face=Face(
         name="AdjustBalance",
@@ -333,6 +334,7 @@ ADJUST_BALANCE = EntityInfo(
         events=("AdjustBalanceCancelEvent", "AdjustBalanceCreateEvent", "AdjustBalanceFailureEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"adjustType": ("recurring", "oneTime"), "usageType": ("monetary", "voice", "data", "sms", "other")},
         shapes=_TMF654_SHAPES,
     ),
 )
@@ -357,6 +359,14 @@ BALANCE_ACTION_HISTORY = EntityInfo(
     state_attribute="status",
     states=("created", "failed", "cancelled", "completed"),
     operations=("list", "retrieve"),
+    closed={
+        "adjustType": ("recurring", "oneTime"),
+        "costOwner": ("originator", "receiver"),
+        "receiverBucketUsageType": ("monetary", "voice", "data", "sms", "other"),
+        "recurringPeriod": ("weekly", "fortnightly", "monthly"),
+        "status": ("created", "failed", "cancelled", "completed"),
+        "usageType": ("monetary", "voice", "data", "sms", "other"),
+    },
     generations=(4,),
     face=Face(
         name="BalanceActionHistory",
@@ -379,6 +389,14 @@ BALANCE_ACTION_HISTORY = EntityInfo(
             "requestor.id",
         ),
         operations=("list", "retrieve"),
+        closed={
+            "adjustType": ("recurring", "oneTime"),
+            "costOwner": ("originator", "receiver"),
+            "receiverBucketUsageType": ("monetary", "voice", "data", "sms", "other"),
+            "recurringPeriod": ("weekly", "fortnightly", "monthly"),
+            "status": ("created", "failed", "cancelled", "completed"),
+            "usageType": ("monetary", "voice", "data", "sms", "other"),
+        },
         shapes=_TMF654_SHAPES,
     ),
 )
@@ -391,12 +409,17 @@ BUCKET = EntityInfo(
     state_attribute="status",
     states=("active", "suspended", "expired"),
     operations=("list", "retrieve"),
+    closed={"status": ("active", "suspended", "expired"), "usageType": ("monetary", "voice", "data", "sms", "other")},
     generations=(4,),
     face=Face(
         name="Bucket",
         resource="bucket",
         required=("logicalResource.id", "partyAccount.id", "product.id", "relatedParty.id"),
         operations=("list", "retrieve"),
+        closed={
+            "status": ("active", "suspended", "expired"),
+            "usageType": ("monetary", "voice", "data", "sms", "other"),
+        },
         shapes=_TMF654_SHAPES,
     ),
 )
@@ -420,6 +443,7 @@ RESERVE_BALANCE = EntityInfo(
     events=("ReserveBalanceCancelEvent", "ReserveBalanceCreateEvent", "ReserveBalanceFailureEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"usageType": ("monetary", "voice", "data", "sms", "other")},
     generations=(4,),
     face=Face(
         name="ReserveBalance",
@@ -438,6 +462,7 @@ RESERVE_BALANCE = EntityInfo(
         events=("ReserveBalanceCancelEvent", "ReserveBalanceCreateEvent", "ReserveBalanceFailureEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"usageType": ("monetary", "voice", "data", "sms", "other")},
         shapes=_TMF654_SHAPES,
     ),
 )
@@ -463,6 +488,10 @@ TOPUP_BALANCE = EntityInfo(
     events=("TopupBalanceCancelEvent", "TopupBalanceCreateEvent", "TopupBalanceFailureEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "recurringPeriod": ("weekly", "fortnightly", "monthly"),
+        "usageType": ("monetary", "voice", "data", "sms", "other"),
+    },
     generations=(4,),
     face=Face(
         name="TopupBalance",
@@ -484,6 +513,10 @@ TOPUP_BALANCE = EntityInfo(
         events=("TopupBalanceCancelEvent", "TopupBalanceCreateEvent", "TopupBalanceFailureEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "recurringPeriod": ("weekly", "fortnightly", "monthly"),
+            "usageType": ("monetary", "voice", "data", "sms", "other"),
+        },
         shapes=_TMF654_SHAPES,
     ),
 )
@@ -525,6 +558,11 @@ TRANSFER_BALANCE = EntityInfo(
         "status",
         "validFor",
     ),
+    closed={
+        "costOwner": ("originator", "receiver"),
+        "receiverBucketUsageType": ("monetary", "voice", "data", "sms", "other"),
+        "usageType": ("monetary", "voice", "data", "sms", "other"),
+    },
     generations=(4,),
     face=Face(
         name="TransferBalance",
@@ -562,6 +600,11 @@ TRANSFER_BALANCE = EntityInfo(
             "status",
             "validFor",
         ),
+        closed={
+            "costOwner": ("originator", "receiver"),
+            "receiverBucketUsageType": ("monetary", "voice", "data", "sms", "other"),
+            "usageType": ("monetary", "voice", "data", "sms", "other"),
+        },
         shapes=_TMF654_SHAPES,
     ),
 )
@@ -590,6 +633,14 @@ QUERY_USAGE_CONSUMPTION = EntityInfo(
             "QueryUsageConsumptionStateChangeEvent",
         ),
         operations=("create", "list", "retrieve", "delete"),
+        own=(
+            "searchCriteria.bucketRefOrValue",
+            "searchCriteria.service",
+            "searchCriteria.state",
+            "usageConsumption.bucketRefOrValue",
+            "usageConsumption.service",
+            "usageConsumption.state",
+        ),
         shapes=_TMF677_SHAPES,
     ),
 )

@@ -193,6 +193,10 @@ CUSTOMER_BILL = EntityInfo(
         "taxIncludedAmount",
         "taxItem",
     ),
+    closed={
+        "runType": ("onCycle", "offCycle"),
+        "state": ("new", "onHold", "validated", "sent", "settled", "partiallyPaid"),
+    },
     generations=(4, 5),
     face=Face(
         name="CustomerBill",
@@ -222,6 +226,8 @@ CUSTOMER_BILL = EntityInfo(
             "taxIncludedAmount",
             "taxItem",
         ),
+        closed={"state": ("new", "onHold", "validated", "sent", "partiallyPaid", "settled")},
+        own=("financialAccount.accountBalance",),
         shapes=_TMF678_SHAPES,
     ),
 )
@@ -235,12 +241,14 @@ CUSTOMER_BILL_ON_DEMAND = EntityInfo(
     states=("inProgress", "rejected", "done", "terminatedWithError"),
     events=("CustomerBillOnDemandCreateEvent", "CustomerBillOnDemandStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("inProgress", "rejected", "done", "terminatedWithError")},
     generations=(4, 5),
     face=Face(
         name="CustomerBillOnDemand",
         resource="customerBillOnDemand",
         required=("billingAccount.id", "customerBill.id", "relatedParty.id"),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("inProgress", "rejected", "done", "terminatedWithError")},
         shapes=_TMF678_SHAPES,
     ),
 )

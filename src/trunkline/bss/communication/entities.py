@@ -88,6 +88,7 @@ COMMUNICATION_MESSAGE = EntityInfo(
     states=("initial", "inProgress", "completed", "cancelled", "failed"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"state": ("initial", "inProgress", "completed", "cancelled", "failed")},
     generations=(4,),
     face=Face(
         name="CommunicationMessage",
@@ -95,6 +96,7 @@ COMMUNICATION_MESSAGE = EntityInfo(
         required=("content", "messageType", "receiver", "sender", "characteristic.name", "characteristic.value"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"state": ("initial", "inProgress", "completed", "cancelled", "failed")},
         shapes=_TMF681_SHAPES,
     ),
 )

@@ -341,6 +341,7 @@ CUSTOMER = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("account.description", "engagedParty.role"),
         shapes=_TMF629_SHAPES,
     ),
 )

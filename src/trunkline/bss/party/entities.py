@@ -361,6 +361,7 @@ INDIVIDUAL = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"status": ("initialized", "validated", "deceased")},
     generations=(4, 5),
     face=Face(
         name="Individual",
@@ -380,6 +381,7 @@ INDIVIDUAL = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"status": ("initialized", "validated", "deceaded")},
         shapes=_TMF632_SHAPES,
     ),
 )
@@ -399,6 +401,7 @@ ORGANIZATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"status": ("initialized", "validated", "closed")},
     generations=(4, 5),
     face=Face(
         name="Organization",
@@ -412,6 +415,7 @@ ORGANIZATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"status": ("initialized", "validated", "closed")},
         shapes=_TMF632_SHAPES,
     ),
 )
@@ -468,6 +472,23 @@ PARTY_PRIVACY_AGREEMENT = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=(
+            "agreementAuthorization.href",
+            "agreementAuthorization.id",
+            "agreementItem.href",
+            "agreementPeriod.href",
+            "agreementPeriod.id",
+            "associatedAgreement",
+            "completionDate.href",
+            "completionDate.id",
+            "documentNumber",
+            "engagedParty.role",
+            "partyPrivacyProfileCharacteristic.characteristicRelationship",
+            "partyPrivacyProfileCharacteristic.id",
+            "partyPrivacyProfileCharacteristic.name",
+            "partyPrivacyProfileCharacteristic.value",
+            "partyPrivacyProfileCharacteristic.valueType",
+        ),
         shapes=_TMF644_SHAPES,
     ),
 )
@@ -517,6 +538,15 @@ PARTY_PRIVACY_PROFILE = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("creationDate", "href", "id"),
+        own=(
+            "partyPrivacyProfileCharacteristic.characteristicRelationship",
+            "partyPrivacyProfileCharacteristic.id",
+            "partyPrivacyProfileCharacteristic.name",
+            "partyPrivacyProfileCharacteristic.value",
+            "partyPrivacyProfileCharacteristic.valueType",
+            "validFor.href",
+            "validFor.id",
+        ),
         shapes=_TMF644_SHAPES,
     ),
 )
@@ -560,6 +590,13 @@ PARTY_PRIVACY_PROFILE_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=(
+            "applicableRole.description",
+            "partyPrivacyProfileSpecCharacteristic.partyPrivacyProfileSpecCharacteristicValue",
+            "status",
+            "validFor.href",
+            "validFor.id",
+        ),
         shapes=_TMF644_SHAPES,
     ),
 )
@@ -615,6 +652,7 @@ PARTY_ROLE = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("account.description", "engagedParty.role"),
         shapes=_TMF669_SHAPES,
     ),
 )

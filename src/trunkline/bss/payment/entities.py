@@ -139,6 +139,7 @@ PAYMENT_METHOD = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("account.description", "relatedPlace.href", "relatedPlace.id", "relatedPlace.name"),
         shapes=_TMF670_SHAPES,
     ),
 )
@@ -171,6 +172,7 @@ PAYMENT = EntityInfo(
             "PaymentStateChangeEvent",
         ),
         operations=("create", "list", "retrieve"),
+        own=("account.description",),
         shapes=_TMF676_SHAPES,
     ),
 )
@@ -190,6 +192,7 @@ REFUND = EntityInfo(
         required=("account", "paymentMethod", "totalAmount", "account.id", "channel.id", "payment.id", "requestor.id"),
         events=("RefundAttributeValueChangeEvent", "RefundCreateEvent", "RefundDeleteEvent", "RefundStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        own=("account.description",),
         shapes=_TMF676_SHAPES,
     ),
 )

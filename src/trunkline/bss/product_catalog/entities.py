@@ -379,12 +379,14 @@ EXPORT_JOB = EntityInfo(
     states=("Not Started", "Running", "Succeeded", "Failed"),
     events=("ExportJobCreateEvent", "ExportJobStateChangeEvent"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4, 5),
     face=Face(
         name="ExportJob",
         resource="exportJob",
         required=("url",),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF620_SHAPES,
     ),
 )
@@ -398,12 +400,14 @@ IMPORT_JOB = EntityInfo(
     states=("Not Started", "Running", "Succeeded", "Failed"),
     events=("ImportJobCreateEvent", "ImportJobStateChangeEvent"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4, 5),
     face=Face(
         name="ImportJob",
         resource="importJob",
         required=("url",),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF620_SHAPES,
     ),
 )
@@ -500,6 +504,12 @@ PRODUCT_OFFERING = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "lastUpdate"),
+        own=(
+            "bundledProductOffering.lifecycleStatus",
+            "productOfferingPrice.constraint",
+            "productOfferingPrice.priceAlteration",
+            "productOfferingPrice.recurringChargePeriod",
+        ),
         shapes=_TMF620_SHAPES,
     ),
 )
@@ -542,6 +552,7 @@ PRODUCT_OFFERING_PRICE = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "lastUpdate"),
+        own=("tax.href", "tax.id"),
         shapes=_TMF620_SHAPES,
     ),
 )
@@ -625,6 +636,7 @@ PROMOTION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "pattern"),
+        own=("@baseType", "@schemaLocation", "@type", "attachment", "href", "id"),
         shapes=_TMF671_SHAPES,
     ),
 )

@@ -70,6 +70,7 @@ _TMF637_SHAPES = {
             "productRelationship": "ProductRelationship",
             "relatedParty": "RelatedParty",
         },
+        renames={"agreementItem": "agreement"},
     ),
     "ProductPrice": Shape("ProductPrice", "ProductPrice", renames={"priceAlteration": "productPriceAlteration"}),
     "ProductRefOrValue": Shape(
@@ -140,6 +141,18 @@ PRODUCT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id"),
+    closed={
+        "status": (
+            "created",
+            "pendingActive",
+            "cancelled",
+            "active",
+            "pendingTerminate",
+            "terminated",
+            "suspended",
+            "aborted",
+        )
+    },
     generations=(4, 5),
     face=Face(
         name="Product",
@@ -172,6 +185,26 @@ PRODUCT = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "status": (
+                "created",
+                "pendingActive",
+                "cancelled",
+                "active",
+                "pendingTerminate",
+                "terminated",
+                "suspended",
+                "aborted",
+            )
+        },
+        own=(
+            "agreement.href",
+            "agreement.id",
+            "agreement.name",
+            "product.agreement",
+            "productPrice.billingAccount",
+            "realizingResource.value",
+        ),
         shapes=_TMF637_SHAPES,
     ),
 )

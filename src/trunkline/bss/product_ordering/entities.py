@@ -198,6 +198,7 @@ _TMF622_SHAPES = {
             "relatedParty": "RelatedParty/RelatedPartyRefOrPartyRoleRef",
         },
         renames={"creationDate": "orderDate"},
+        wraps={"externalId": "externalId[].id"},
     ),
     "ProductOrderItem": Shape(
         "ProductOrderItem",
@@ -317,6 +318,7 @@ PRODUCT_ORDER = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id", "requestedInitialState"),
+    closed={"requestedInitialState": ("acknowledged", "draft")},
     generations=(4, 5),
     face=Face(
         name="ProductOrder",

@@ -3,7 +3,8 @@
 from trunkline.bss.qualification.facade import check
 from trunkline.bss.qualification.ports import ServiceFeasibility
 from trunkline.bss.qualification.resources import check_product_offering_qualifications as checks
-from trunkline.kernel.tmf.document import encode
+from trunkline.kernel.tmf.document import encode, select_fields
+from trunkline.kernel.tmf.query import parse_fields
 from trunkline.kernel.tmf.router import body_object
 from trunkline.kernel.web import Call, Endpoint, Reply
 
@@ -13,9 +14,13 @@ def endpoints(network: ServiceFeasibility) -> list[Endpoint]:
 
     async def create(call: Call) -> Reply:
         document = body_object(call)
+        fields = parse_fields(call.query.get("fields"))
+        if checks.life_cycle and isinstance(state := document.get("state"), str):
+            checks.life_cycle.check_known(state)
         async with call.unit_of_work() as uow:
             answered = await check(uow, document, network, call.context)
-        return Reply(201, encode(answered), headers={"Location": answered["href"], "ETag": '"1"'})
+        content = encode(select_fields(answered, fields))
+        return Reply(201, content, headers={"Location": answered["href"], "ETag": '"1"'})
 
     return [
         Endpoint(

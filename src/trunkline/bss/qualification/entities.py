@@ -161,7 +161,13 @@ class ShoppingCartRiskAssessment(EntityBase, frozen=True, kw_only=True):
 
 _TMF679_SHAPES = {
     "ProductOfferingQualification": Shape(
-        "ProductOfferingQualification", "CheckProductOfferingQualification", members={"relatedParty": "RelatedParty"}
+        "ProductOfferingQualification",
+        "CheckProductOfferingQualification",
+        members={"relatedParty": "RelatedParty"},
+        renames={
+            "expectedQualificationCompletionDate": "expectedPOQCompletionDate",
+            "requestedQualificationCompletionDate": "requestedPOQCompletionDate",
+        },
     ),
     "RelatedParty": Shape("RelatedParty", "RelatedPartyOrPartyRole", fold="partyOrPartyRole", outer=("role",)),
 }
@@ -217,6 +223,13 @@ CHECK_PRODUCT_OFFERING_QUALIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "productOfferingQualificationDate"),
+        own=(
+            "category",
+            "place",
+            "productOfferingQualificationDate",
+            "productOfferingQualificationItem",
+            "provideUnavailabilityReason",
+        ),
         shapes=_TMF679_SHAPES,
     ),
 )
@@ -269,6 +282,7 @@ PARTY_ROLE_PRODUCT_OFFERING_RISK_ASSESSMENT = EntityInfo(
             "PartyRoleProductOfferingRiskAssessmentStatusChangeEvent",
         ),
         operations=("create", "list", "retrieve", "delete"),
+        own=("place.href", "place.id", "place.name"),
         shapes=_TMF696_SHAPES,
     ),
 )
@@ -348,6 +362,7 @@ PRODUCT_ORDER_RISK_ASSESSMENT = EntityInfo(
             "ProductOrderRiskAssessmentStatusChangeEvent",
         ),
         operations=("create", "list", "retrieve", "delete"),
+        own=("place.href", "place.id", "place.name"),
         shapes=_TMF696_SHAPES,
     ),
 )
@@ -375,6 +390,7 @@ SHOPPING_CART_RISK_ASSESSMENT = EntityInfo(
             "ShoppingCartRiskAssessmentStatusChangeEvent",
         ),
         operations=("create", "list", "retrieve", "delete"),
+        own=("place.href", "place.id", "place.name"),
         shapes=_TMF696_SHAPES,
     ),
 )

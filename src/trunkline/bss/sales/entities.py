@@ -617,6 +617,7 @@ QUERY_PRODUCT_RECOMMENDATION = EntityInfo(
     states=("accepted", "terminatedWithError", "inProgress", "done"),
     events=("QueryProductRecommendationCreateEvent", "QueryProductRecommendationStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="QueryProductRecommendation",
@@ -632,6 +633,7 @@ QUERY_PRODUCT_RECOMMENDATION = EntityInfo(
         ),
         events=("QueryProductRecommendationCreateEvent", "QueryProductRecommendationStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF680_SHAPES,
     ),
 )
@@ -661,6 +663,7 @@ SALES_LEAD = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id"),
+    closed={"priority": ("low", "medium", "high")},
     generations=(4,),
     face=Face(
         name="SalesLead",
@@ -685,6 +688,7 @@ SALES_LEAD = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("creationDate", "href", "id"),
+        closed={"priority": ("low", "medium", "high")},
         shapes=_TMF699_SHAPES,
     ),
 )
@@ -710,6 +714,7 @@ CHECK_PRODUCT_CONFIGURATION = EntityInfo(
         "CheckProductConfigurationStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "rejected", "inProgress", "cancelled", "done", "terminatedWithError")},
     generations=(5,),
 )
 
@@ -735,5 +740,6 @@ QUERY_PRODUCT_CONFIGURATION = EntityInfo(
         "QueryProductConfigurationStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "rejected", "inProgress", "cancelled", "done", "terminatedWithError")},
     generations=(5,),
 )

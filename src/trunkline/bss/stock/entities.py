@@ -486,6 +486,7 @@ ADJUST_PRODUCT_STOCK = EntityInfo(
         "AdjustProductStockStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="AdjustProductStock",
@@ -503,6 +504,7 @@ ADJUST_PRODUCT_STOCK = EntityInfo(
             "AdjustProductStockStateChangeEvent",
         ),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF687_SHAPES,
     ),
 )
@@ -526,6 +528,7 @@ CHECK_PRODUCT_STOCK = EntityInfo(
         "CheckProductStockStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="CheckProductStock",
@@ -544,6 +547,7 @@ CHECK_PRODUCT_STOCK = EntityInfo(
             "CheckProductStockStateChangeEvent",
         ),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF687_SHAPES,
     ),
 )
@@ -571,6 +575,10 @@ PRODUCT_STOCK = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id"),
+    closed={
+        "productStockStatusType": ("reserved", "available", "unavailable", "unknown"),
+        "productStockUsageType": ("inTransit", "onDisplay", "damaged", "returned", "replenishmentInProgress", "inShop"),
+    },
     generations=(4,),
     face=Face(
         name="ProductStock",
@@ -595,6 +603,18 @@ PRODUCT_STOCK = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("creationDate", "href", "id"),
+        closed={
+            "productStockStatusType": ("reserved", "available", "unavailable", "unknown"),
+            "productStockUsageType": (
+                "inTransit",
+                "onDisplay",
+                "damaged",
+                "returned",
+                "replenishmentInProgress",
+                "inShop",
+            ),
+        },
+        own=("stockedProduct.agreement", "stockedProduct.randomAtt"),
         shapes=_TMF687_SHAPES,
     ),
 )
@@ -619,6 +639,7 @@ QUERY_PRODUCT_STOCK = EntityInfo(
         "QueryProductStockStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="QueryProductStock",
@@ -638,6 +659,7 @@ QUERY_PRODUCT_STOCK = EntityInfo(
             "QueryProductStockStateChangeEvent",
         ),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF687_SHAPES,
     ),
 )
@@ -665,6 +687,7 @@ RESERVE_PRODUCT_STOCK = EntityInfo(
         "ReserveProductStockStateChangeEvent",
     ),
     operations=("create", "list", "retrieve"),
+    closed={"reserveProductStockState": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="ReserveProductStock",
@@ -688,6 +711,8 @@ RESERVE_PRODUCT_STOCK = EntityInfo(
             "ReserveProductStockStateChangeEvent",
         ),
         operations=("create", "list", "retrieve"),
+        closed={"reserveProductStockState": ("accepted", "terminatedWithError", "inProgress", "done")},
+        own=("validFor.href", "validFor.id"),
         shapes=_TMF687_SHAPES,
     ),
 )
@@ -747,6 +772,7 @@ SHIPPING_ORDER = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "replace"),
         patch_forbidden=("href", "id"),
+        own=("shippingOrderPrice.billingAccount", "shippingOrderPrice.href", "shippingOrderPrice.id"),
         shapes=_TMF700_SHAPES,
     ),
 )

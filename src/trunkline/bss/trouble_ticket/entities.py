@@ -122,6 +122,7 @@ TROUBLE_TICKET = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("creationDate", "href", "id", "lastUpdate", "statusChangeDate"),
+    closed={"status": ("acknowledged", "rejected", "pending", "held", "inProgress", "cancelled", "closed", "resolved")},
     generations=(4, 5),
     face=Face(
         name="TroubleTicket",
@@ -145,6 +146,10 @@ TROUBLE_TICKET = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("creationDate", "href", "id", "lastUpdate", "statusChange", "statusChangeDate"),
+        closed={
+            "status": ("acknowledged", "rejected", "pending", "held", "inProgress", "cancelled", "closed", "resolved")
+        },
+        own=("statusChange.changeDate", "statusChange.changeReason"),
         shapes=_TMF621_SHAPES,
     ),
 )

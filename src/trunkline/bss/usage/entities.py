@@ -201,6 +201,7 @@ USAGE = EntityInfo(
     events=("UsageAttributeValueChangeEvent", "UsageCreateEvent", "UsageDeleteEvent", "UsageStateChangeEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"status": ("received", "rejected", "recycled", "guided", "rated", "rerated", "billed")},
     generations=(4,),
     face=Face(
         name="Usage",
@@ -209,6 +210,7 @@ USAGE = EntityInfo(
         events=("UsageAttributeValueChangeEvent", "UsageCreateEvent", "UsageDeleteEvent", "UsageStateChangeEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"status": ("received", "rejected", "recycled", "guided", "rated", "rerated", "billed")},
         shapes=_TMF635_SHAPES,
     ),
 )
@@ -252,6 +254,7 @@ USAGE_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("entitySpecRelationship.id", "validFor.href", "validFor.id"),
         shapes=_TMF635_SHAPES,
     ),
 )
@@ -281,5 +284,6 @@ CDR_TRANSACTION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"requestedInitialState": ("charged",)},
     generations=(5,),
 )

@@ -94,6 +94,7 @@ DIGITAL_IDENTITY = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("resourceIdentified.value",),
         shapes=_TMF720_SHAPES,
     ),
 )

@@ -113,6 +113,7 @@ DOCUMENT = EntityInfo(
     events=("DocumentBatchEvent", "DocumentChangeEvent", "DocumentCreateEvent", "DocumentDeleteEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"status": ("created", "reviewed", "approved", "published", "archived", "deleted")},
     generations=(4,),
     face=Face(
         name="Document",
@@ -131,6 +132,8 @@ DOCUMENT = EntityInfo(
         events=("DocumentBatchEvent", "DocumentChangeEvent", "DocumentCreateEvent", "DocumentDeleteEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"status": ("created", "reviewed", "approved", "published", "archived", "deleted")},
+        own=("externalIdentifier.href",),
         shapes=_TMF667_SHAPES,
     ),
 )
@@ -159,6 +162,7 @@ DOCUMENT_SPECIFICATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleStatus": ("created", "reviewed", "approved", "published", "archived", "deleted")},
     generations=(4,),
     face=Face(
         name="DocumentSpecification",
@@ -178,6 +182,8 @@ DOCUMENT_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={"lifecycleStatus": ("created", "reviewed", "approved", "published", "archived", "deleted")},
+        own=("entitySpecRelationship.id",),
         shapes=_TMF667_SHAPES,
     ),
 )

@@ -312,6 +312,7 @@ ENTITY_SPECIFICATION = EntityInfo(
         events=("EntitySpecificationCreateEvent", "EntitySpecificationDeleteEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "lastUpdate"),
+        own=("entitySpecRelationship.id",),
         shapes=_TMF662_SHAPES,
     ),
 )
@@ -324,12 +325,14 @@ EXPORT_JOB = EntityInfo(
     state_attribute="status",
     states=("Not Started", "Running", "Succeeded", "Failed"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4,),
     face=Face(
         name="ExportJob",
         resource="exportJob",
         required=("url",),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF662_SHAPES,
     ),
 )
@@ -342,12 +345,14 @@ IMPORT_JOB = EntityInfo(
     state_attribute="status",
     states=("Not Started", "Running", "Succeeded", "Failed"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4,),
     face=Face(
         name="ImportJob",
         resource="importJob",
         required=("url",),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF662_SHAPES,
     ),
 )

@@ -20,6 +20,13 @@ SUBSCRIPTIONS = 1000
 _STYLES: tuple[Style, ...] = ("callback", "listener")
 _KNOWN = {"id", "href", "callback", "query", "style", "@type", "@baseType", "@schemaLocation"}
 _COLUMNS = "tenant, id, api, callback, query, style, created_at, created_by"
+# In the order in which a sender locks them: who is done with one delivery goes on to those behind it.
+_DROP = """
+with doomed as (select resource, resource_id, seq from kernel.delivery
+                 where tenant = $1 and consumer = $2 order by seq for update)
+delete from kernel.delivery d using doomed
+ where d.tenant = $1 and d.consumer = $2 and d.resource = doomed.resource and d.resource_id = doomed.resource_id
+   and d.seq = doomed.seq"""
 
 
 class HubApi(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,9 +150,7 @@ class Hub:
         )
         if row is None:
             raise _unknown()
-        await uow.execute(
-            "delete from kernel.delivery where tenant = $1 and consumer = $2", context.tenant, f"hub:{id_}"
-        )
+        await uow.execute(_DROP, context.tenant, f"hub:{id_}")
         uow.audit(AuditEntry.of(context, "delete", "hub", id_, before=_from_row(row).document()))
 
 

@@ -299,6 +299,20 @@ MANAGED_POLICY = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "actionExecutionStrategy": ("DoUntilSuccess", "DoAll", "DoUntilFailure", "DoAllWithoutFailureOrDoNothing"),
+        "combiningAlgorithm": (
+            "DenyOverrides",
+            "PermitOverrides",
+            "FirstApplicable",
+            "OnlyOneApplicable",
+            "DenyUnlessPermit",
+            "PermitUnlessDeny",
+        ),
+        "lifecycleState": ("inDesign", "designed", "active", "retired", "rejected"),
+        "sequencedActions": ("Mandatory", "Recommended", "BestEffort"),
+        "targetPolicyEffect": ("Permit", "Deny"),
+    },
     generations=(5,),
 )
 
@@ -315,6 +329,7 @@ MANAGED_POLICY_ACTION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleState": ("inDesign", "designed", "active", "retired", "rejected")},
     generations=(5,),
 )
 
@@ -331,6 +346,10 @@ MANAGED_POLICY_CONDITION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "conditionCombinationLogic": ("anyOf", "allOf", "oneOf", "none"),
+        "lifecycleState": ("inDesign", "designed", "active", "retired", "rejected"),
+    },
     generations=(5,),
 )
 
@@ -347,6 +366,10 @@ MANAGED_POLICY_CONSTRAINT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "conditionCombinationLogic": ("anyOf", "allOf", "oneOf", "none"),
+        "lifecycleState": ("inDesign", "designed", "active", "retired", "rejected"),
+    },
     generations=(5,),
 )
 
@@ -363,6 +386,7 @@ MANAGED_POLICY_EVENT = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleState": ("inDesign", "designed", "active", "retired", "rejected")},
     generations=(5,),
 )
 
@@ -379,6 +403,7 @@ MANAGED_POLICY_EXPRESSION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleState": ("inDesign", "designed", "active", "retired", "rejected")},
     generations=(5,),
 )
 
@@ -395,6 +420,7 @@ MANAGED_POLICY_OPERATOR = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleState": ("inDesign", "designed", "active", "retired", "rejected")},
     generations=(5,),
 )
 
@@ -411,6 +437,10 @@ MANAGED_POLICY_VARIABLE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "lifecycleState": ("inDesign", "designed", "active", "retired", "rejected"),
+        "valueType": ("string", "number", "integer", "boolean", "object", "array"),
+    },
     generations=(5,),
 )
 
@@ -461,6 +491,7 @@ POLICY_CATALOG = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleState": ("inDesign", "designed", "active", "retired", "rejected")},
     generations=(5,),
 )
 
@@ -477,5 +508,6 @@ POLICY_DOMAIN = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"lifecycleState": ("inDesign", "designed", "active", "retired", "rejected")},
     generations=(5,),
 )

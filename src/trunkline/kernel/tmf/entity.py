@@ -1,5 +1,7 @@
 """What the generated entities are made of: base classes, and the facts of a resource."""
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
@@ -37,6 +39,7 @@ class EntityInfo(msgspec.Struct, frozen=True, kw_only=True):
     events           notifications that the contract declares
     operations       create, list, retrieve, patch, replace, delete: those that the contract declares
     patch_forbidden  attributes that a client may not change, where the contract says so
+    closed           attributes with an enumeration of the contract, and its values
     subtypes         classes that the contract lists as extending this one
     generations      those that have the resource
     face             what generation 4 says of it
@@ -52,6 +55,7 @@ class EntityInfo(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     patch_forbidden: tuple[str, ...] = ()
+    closed: Mapping[str, tuple[str, ...]] = {}
     subtypes: tuple[str, ...] = ()
     generations: tuple[int, ...] = ()
     face: Face | None = None

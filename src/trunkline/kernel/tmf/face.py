@@ -39,7 +39,8 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 class Face(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource as generation 4 has it. The names are those of `EntityInfo`; `shapes` are its API's, by name."""
+    """A resource as generation 4 has it. The names are those of `EntityInfo`; `shapes` are its API's, by name; `own` are
+    attributes, by their dotted paths, that only this generation knows."""
 
     name: str
     resource: str
@@ -47,6 +48,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     patch_forbidden: tuple[str, ...] = ()
+    closed: Mapping[str, tuple[str, ...]] = {}
+    own: tuple[str, ...] = ()
     shapes: Mapping[str, Shape] = {}
 
     def older(self, document: Document) -> Document:
@@ -276,7 +279,7 @@ def _unwrap(shown: Document, name: str, holder: str, many: bool, key: str) -> No
     if not isinstance(first, dict) or key not in first:
         return
     shown[name] = first[key]
-    if first.keys() <= {key, "@type"} and not (many and len(value or ()) > 1):
+    if holder != name and first.keys() <= {key, "@type"} and not (many and len(value or ()) > 1):
         del shown[holder]
 
 

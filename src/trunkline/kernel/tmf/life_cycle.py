@@ -28,6 +28,13 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
         """All states, terminal ones included."""
         return frozenset(self.moves).union(*self.moves.values(), {self.initial}, self.entry)
 
+    def check_known(self, state: str) -> None:
+        """Raise Invalid for what is no state at all."""
+        if state != self.initial and state not in self.moves and state not in self.states:
+            raise Invalid(
+                "unknownState", f"{state!r} is no state.", path=f"$.{self.attribute}", allowed=sorted(self.states)
+            )
+
     def check_entry(self, state: str) -> None:
         """Raise Invalid when a resource may not be created in this state."""
         allowed = {self.initial, *self.entry}

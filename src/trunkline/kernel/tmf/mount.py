@@ -1,6 +1,6 @@
 """Where a resource is served: one mount a generation, with its path, its operations and the form of its documents."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     operations       what HTTP offers here
     required         mandatory on create here
     patch_forbidden  what a client may not change here
+    closed           attributes that take certain values only
     events           notifications that the contract declares
     face             how documents look, None as they are stored
     """
@@ -46,6 +47,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[str, ...]
     required: tuple[str, ...]
     patch_forbidden: tuple[str, ...]
+    closed: Mapping[str, tuple[str, ...]]
     events: tuple[str, ...]
     face: Face | None = None
 
@@ -100,7 +102,8 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
             return query if wanted is None else msgspec.structs.replace(query, wanted=wanted)
         clauses = tuple(Clause(place(clause.path), clause.operator, clause.values) for clause in query.clauses)
         sort = tuple((place(path), descending) for path, descending in query.sort)
-        return msgspec.structs.replace(query, clauses=clauses, sort=sort, wanted=wanted)
+        own = tuple(map(place, self.face.own))
+        return msgspec.structs.replace(query, clauses=clauses, sort=sort, wanted=wanted, own=own)
 
     def stored_path(self, path: str) -> str:
         """Where an attribute of this face is stored."""
@@ -150,6 +153,9 @@ def mounts_of(declared: Resource[Any] | Alias) -> tuple[Mount, ...]:
 def _mount(
     resource: Resource[Any], api: str, generation: int, said: EntityInfo | Face, operations: tuple[str, ...]
 ) -> Mount:
+    governed = resource.life_cycle.attribute if resource.life_cycle else None
+    if governed and isinstance(said, Face):
+        governed = said.older_path(governed)
     return Mount(
         resource=resource,
         api=api,
@@ -159,6 +165,7 @@ def _mount(
         operations=operations,
         required=said.required,
         patch_forbidden=said.patch_forbidden,
+        closed={name: values for name, values in said.closed.items() if name != governed},
         events=said.events,
         face=said if isinstance(said, Face) else None,
     )

@@ -1,5 +1,7 @@
-"""What a document looks like once it is stored: no nulls, every instant and every number in one exact form."""
+"""What a document looks like once it is stored: no nulls, every instant and every number in one exact form, and every
+object inside it with its class in `@type`, which generation 5 makes mandatory."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -13,11 +15,12 @@ from trunkline.kernel.web.json_check import is_storable
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """Where instants, numbers and nested objects stand in an entity's documents."""
+    """Where instants, numbers and nested objects stand in an entity's documents; of the last also what `@type` says where
+    a client left it out."""
 
     instants: tuple[str, ...]
     numbers: tuple[str, ...]
-    members: tuple[tuple[str, type[msgspec.Struct]], ...]
+    members: tuple[tuple[str, type[msgspec.Struct], str | None], ...]
 
 
 @cache
@@ -31,7 +34,8 @@ def shape_of(entity: type[msgspec.Struct]) -> Shape:
             elif kind is Decimal:
                 numbers.append(field.encode_name)
             elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-                members.append((field.encode_name, kind))
+                names = {inner.encode_name for inner in msgspec.structs.fields(kind)}
+                members.append((field.encode_name, kind, kind.__name__ if "@type" in names else None))
     return Shape(tuple(instants), tuple(numbers), tuple(members))
 
 
@@ -50,17 +54,17 @@ def instant_text(value: datetime) -> str:
     return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def normalise(document: Document, entity: type[msgspec.Struct]) -> Document:
-    """A copy of the (already checked) document without nulls and with its instants and numbers in the one form.
+def normalise(document: Document, entity: type[msgspec.Struct], *, typed: bool = True) -> Document:
+    """A copy of the (already checked) document in that form; the classes inside only where it is `typed`.
 
     Raises Invalid for an instant or a number that cannot be stored.
     """
     cleaned: Document = without_nulls(document)
-    _walk(cleaned, entity, "$")
+    _walk(cleaned, entity, "$", typed=typed)
     return cleaned
 
 
-def _walk(document: Document, entity: type[msgspec.Struct], path: str) -> None:
+def _walk(document: Document, entity: type[msgspec.Struct], path: str, *, typed: bool) -> None:
     shape = shape_of(entity)
     for name in shape.instants:
         value = document.get(name)
@@ -72,14 +76,21 @@ def _walk(document: Document, entity: type[msgspec.Struct], path: str) -> None:
             value = document[name] = Decimal(value)
         if isinstance(value, Decimal) and not is_storable(value):
             raise Invalid("numberOutOfRange", "That is not a number that can be stored.", path=f"{path}.{name}")
-    for name, kind in shape.members:
-        inner = document.get(name)
-        if isinstance(inner, dict):
-            _walk(inner, kind, f"{path}.{name}")
-        elif isinstance(inner, list):
-            for index, item in enumerate(inner):
-                if isinstance(item, dict):
-                    _walk(item, kind, f"{path}.{name}[{index}]")
+    for name, kind, class_ in shape.members:
+        for inner, place in _objects(document.get(name), f"{path}.{name}"):
+            if typed and class_ is not None:
+                inner.setdefault("@type", class_)
+            _walk(inner, kind, place, typed=typed)
+
+
+def _objects(value: Any, path: str) -> Iterator[tuple[Document, str]]:
+    """The object, or those of the array, each with its path."""
+    if isinstance(value, dict):
+        yield value, path
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                yield item, f"{path}[{index}]"
 
 
 def _instant(value: str | datetime, path: str) -> str:

@@ -125,7 +125,7 @@ def _few(resource: "Resource[Any]", query: Query, context: Context) -> _Statemen
     parameters = Parameters(context.tenant)
     where = f"tenant = $1{resource.filters.where(query, parameters)}"
     found = f"(select * from {resource.relation} where {where} limit {TOTAL_EXACT_MAX + 1}) found"
-    keys = resource.filters.sort_keys(query.sort, parameters)
+    keys = resource.filters.sort_keys(query, parameters)
     place = f"limit {parameters.add(query.limit + 1)} offset {parameters.add(query.offset)}"
     selected = f"select id, doc{_keys(keys)}, count(*) over () as total from {found}"
     return f"{selected} order by {order_by(keys, backwards=False)} {place}", parameters.values
@@ -137,7 +137,7 @@ def _any(resource: "Resource[Any]", query: Query, context: Context, count: bool)
     where = f"tenant = $1{resource.filters.where(query, parameters)}"
     counted = _counted(resource, where) if count else "0"
     backwards = query.before is not None
-    keys = resource.filters.sort_keys(query.sort, parameters)
+    keys = resource.filters.sort_keys(query, parameters)
     if backwards:
         keys = [key.reversed() for key in keys]
     order = order_by(keys, backwards=backwards)

@@ -54,6 +54,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed list request. `paged` says that the client itself asked for a page.
 
     filter  a JSONPath filter as the client wrote it; `wanted` the same, translated to stored names
+    own     paths that only the client's generation knows: kept in documents, in no entity
     """
 
     clauses: tuple[Clause, ...] = ()
@@ -68,6 +69,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     paged: bool = False
     after: Place | None = None
     before: Place | None = None
+    own: tuple[str, ...] = ()
 
 
 def parse(raw: str) -> Query:

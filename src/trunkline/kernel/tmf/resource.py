@@ -242,6 +242,8 @@ class Resource(Generic[E]):
             document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
         check_document(self.entity, document, self.info.required if required is None else required)
         check_type(self.info, document)
+        if self.life_cycle:
+            self.life_cycle.check_known(document[self.life_cycle.attribute])
         for function in self._prepare:
             await function(uow, document, context)
         if self.life_cycle:
@@ -330,7 +332,7 @@ class Resource(Generic[E]):
     def _storable(self, document: Document) -> Document:
         for check in self._checks:
             check(document)
-        document = normalise(document, self.entity)
+        document = normalise(document, self.entity, typed=5 in self.info.generations)
         check_lengths(document, self._indexed)
         return document
 

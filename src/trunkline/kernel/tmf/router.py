@@ -14,7 +14,7 @@ from trunkline.kernel.tmf.patch_query import json_patch_query
 from trunkline.kernel.tmf.query import Query, cursor, parse, parse_depth, parse_fields
 from trunkline.kernel.tmf.reference import Reference
 from trunkline.kernel.tmf.resource import Resource
-from trunkline.kernel.tmf.validate import check_mandatory
+from trunkline.kernel.tmf.validate import check_sent, unknown_values
 from trunkline.kernel.web import Call, Endpoint, Reply
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -82,7 +82,7 @@ def _creator(mount: Mount) -> Callable[[Call], Any]:
         if resource.unavailable:
             raise Unsupported("engineMissing", f"{mount.name} cannot be created here.", message=resource.unavailable)
         fields = parse_fields(call.query.get("fields"))
-        check_mandatory(sent, mount.required)
+        check_sent(sent, mount.required, mount.closed)
         with mount.telling():
             async with call.unit_of_work() as uow:
                 created = await resource.create(uow, mount.stored(sent), call.context, required=())
@@ -161,6 +161,8 @@ def _patcher(mount: Mount) -> Callable[[Call], Any]:
             for name in fixed
             if before.get(name) != after.get(name)
         ]
+        changed = {name: value for name, value in after.items() if before.get(name) != value}
+        problems += unknown_values(changed, mount.closed)
         if problems:
             raise Invalid.all_of(problems)
         if cycle and isinstance(state := after.get(cycle.attribute), str):

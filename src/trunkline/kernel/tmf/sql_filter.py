@@ -63,12 +63,12 @@ class Filters:
 
     def where(self, query: Query, parameters: Parameters) -> str:
         """The condition as SQL that starts with " and", or "". Raises Invalid for unknown attributes and bad values."""
-        found = "".join(f" and {self._condition(clause, parameters)}" for clause in query.clauses)
-        return found if query.wanted is None else found + self._matching(query.wanted, parameters)
+        found = "".join(f" and {self._condition(clause, parameters, query.own)}" for clause in query.clauses)
+        return found if query.wanted is None else found + self._matching(query.wanted, parameters, query.own)
 
-    def _matching(self, wanted: JsonFilter, parameters: Parameters) -> str:
+    def _matching(self, wanted: JsonFilter, parameters: Parameters, own: tuple[str, ...]) -> str:
         for path in wanted.paths:
-            self._known(path)
+            self._known(path, own)
         indexed = self._indexed_in(wanted)
         found = "".join(f" and {self._condition(clause, parameters)}" for clause in indexed)
         path = parameters.add(wanted.predicate)
@@ -88,20 +88,22 @@ class Filters:
             if clause.path == "id" or clause.path not in self._columns
         )
 
-    def sort_keys(self, sort: tuple[tuple[str, bool], ...], parameters: Parameters) -> list[SortKey]:
+    def sort_keys(self, query: Query, parameters: Parameters) -> list[SortKey]:
         """The keys to sort by. Raises Invalid for an unknown attribute."""
-        return [self._sort_key(path, descending, parameters) for path, descending in sort]
+        return [self._sort_key(path, descending, parameters, query.own) for path, descending in query.sort]
 
-    def _sort_key(self, path: str, descending: bool, parameters: Parameters) -> SortKey:
-        self._known(path)
+    def _sort_key(self, path: str, descending: bool, parameters: Parameters, own: tuple[str, ...]) -> SortKey:
+        self._known(path, own)
         column = self._columns.get(path)
         if column:  # nulls where the index has them
             return SortKey(column[0], _CAST[column[1]], descending, nulls_last=not descending)
         # the path is the client's text: inside a free object every name is known
         return SortKey(f"(doc #> {parameters.add(path.split('.'))}::text[])", "jsonb", descending)
 
-    def _known(self, path: str) -> AttributePath:
+    def _known(self, path: str, own: tuple[str, ...] = ()) -> AttributePath:
         found = attribute_type(self._entity, path)
+        if found is None and any(path == one or path.startswith(f"{one}.") for one in own):
+            return AttributePath("any", many=True)
         if found is None:
             close = nearest(self._entity, path)
             raise Invalid(
@@ -112,7 +114,7 @@ class Filters:
             )
         return found
 
-    def _condition(self, clause: Clause, parameters: Parameters) -> str:
+    def _condition(self, clause: Clause, parameters: Parameters, own: tuple[str, ...] = ()) -> str:
         column = self._columns.get(clause.path)
         if column is not None:
             return self._on_column(clause, *column, parameters)
@@ -120,7 +122,7 @@ class Filters:
             return f"tokens && {parameters.add([f'{clause.path}={value}' for value in clause.values])}::text[]"
         if not self._has(clause.path) and self._names_characteristic(clause.path):
             return self._on_characteristic(clause, parameters)
-        return self._on_document(clause, self._known(clause.path), parameters)
+        return self._on_document(clause, self._known(clause.path, own), parameters)
 
     def _has(self, path: str) -> bool:
         return attribute_type(self._entity, path) is not None

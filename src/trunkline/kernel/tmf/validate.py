@@ -1,7 +1,7 @@
 """Checking a document against its entity: every field error at once, each with its path."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -28,11 +28,22 @@ def check_document(entity: type[msgspec.Struct], document: Document, required: t
         raise Invalid.all_of(problems)
 
 
-def check_mandatory(document: Document, required: tuple[str, ...]) -> None:
-    """Raise Invalid, with one problem for each mandatory attribute that is missing."""
-    problems = missing(document, required)
+def check_sent(document: Document, required: tuple[str, ...], closed: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise Invalid, with one problem for each mandatory attribute that is missing and each value that its contract's
+    enumeration does not have."""
+    problems = [*missing(document, required), *unknown_values(document, closed)]
     if problems:
         raise Invalid.all_of(problems)
+
+
+def unknown_values(document: Document, closed: Mapping[str, tuple[str, ...]]) -> Iterator[Invalid]:
+    """A problem for each attribute whose value is none of those that it may have."""
+    for name in closed.keys() & document.keys():
+        value = document[name]
+        if isinstance(value, str) and value not in closed[name]:
+            yield Invalid(
+                "unknownValue", f"{value[:100]!r} is no value of {name}.", path=f"$.{name}", allowed=closed[name]
+            )
 
 
 def missing(document: Document, required: tuple[str, ...]) -> list[Invalid]:

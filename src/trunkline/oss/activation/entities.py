@@ -360,6 +360,7 @@ SERVICE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "serviceDate"),
+    closed={"state": ("feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated", "suspended")},
     generations=(4, 5),
     face=Face(
         name="Service",
@@ -388,6 +389,7 @@ SERVICE = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "serviceDate"),
+        closed={"state": ("feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated")},
         shapes=_TMF640_SHAPES,
     ),
 )
@@ -401,6 +403,7 @@ HEAL = EntityInfo(
     states=("accepted", "terminatedWithError", "inProgress", "done"),
     events=("HealAttributeValueChangeEvent", "HealCreateEvent", "HealDeleteEvent", "HealStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="Heal",
@@ -416,6 +419,7 @@ HEAL = EntityInfo(
         ),
         events=("HealAttributeValueChangeEvent", "HealCreateEvent", "HealDeleteEvent", "HealStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF664_SHAPES,
     ),
 )
@@ -429,6 +433,7 @@ MIGRATE = EntityInfo(
     states=("accepted", "terminatedWithError", "inProgress", "done"),
     events=("MigrateAttributeValueChangeEvent", "MigrateCreateEvent", "MigrateDeleteEvent", "MigrateStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="Migrate",
@@ -450,6 +455,7 @@ MIGRATE = EntityInfo(
             "MigrateStateChangeEvent",
         ),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF664_SHAPES,
     ),
 )
@@ -501,6 +507,12 @@ RESOURCE_FUNCTION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "usageState"),
+    closed={
+        "administrativeState": ("locked", "unlocked", "shutdown"),
+        "operationalState": ("enable", "disable"),
+        "resourceStatus": ("standby", "alarm", "available", "reserved", "unknown", "suspended"),
+        "usageState": ("idle", "active", "busy"),
+    },
     generations=(4,),
     face=Face(
         name="ResourceFunction",
@@ -531,6 +543,21 @@ RESOURCE_FUNCTION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "usageState"),
+        closed={
+            "administrativeState": ("locked", "unlocked", "shutdown"),
+            "operationalState": ("enable", "disable"),
+            "resourceStatus": ("standby", "alarm", "available", "reserved", "unknown", "suspended"),
+            "usageState": ("idle", "active", "busy"),
+        },
+        own=(
+            "activationFeature.href",
+            "attachment.attachmentType",
+            "attachment.content",
+            "attachment.mimeType",
+            "attachment.size",
+            "attachment.validFor",
+            "connectivity.href",
+        ),
         shapes=_TMF664_SHAPES,
     ),
 )
@@ -544,6 +571,7 @@ SCALE = EntityInfo(
     states=("accepted", "terminatedWithError", "inProgress", "done"),
     events=("ScaleAttributeValueChangeEvent", "ScaleCreateEvent", "ScaleDeleteEvent", "ScaleStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="Scale",
@@ -551,6 +579,7 @@ SCALE = EntityInfo(
         required=("numberOfSteps", "resourceFunction", "scaleType", "resourceFunction.id", "schedule.id"),
         events=("ScaleAttributeValueChangeEvent", "ScaleCreateEvent", "ScaleDeleteEvent", "ScaleStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
         shapes=_TMF664_SHAPES,
     ),
 )
@@ -593,6 +622,12 @@ RESOURCE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "administrativeState": ("locked", "unlocked", "shutdown"),
+        "operationalState": ("enable", "disable"),
+        "resourceStatus": ("standby", "alarm", "available", "reserved", "unknown", "suspended"),
+        "usageState": ("idle", "active", "busy"),
+    },
     generations=(4,),
     face=Face(
         name="Resource",
@@ -616,6 +651,19 @@ RESOURCE = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "administrativeState": ("locked", "unlocked", "shutdown"),
+            "operationalState": ("enable", "disable"),
+            "resourceStatus": ("standby", "alarm", "available", "reserved", "unknown", "suspended"),
+            "usageState": ("idle", "active", "busy"),
+        },
+        own=(
+            "attachment.attachmentType",
+            "attachment.content",
+            "attachment.mimeType",
+            "attachment.size",
+            "attachment.validFor",
+        ),
         shapes=_TMF702_SHAPES,
     ),
 )

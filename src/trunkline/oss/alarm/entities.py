@@ -242,6 +242,7 @@ ACK_ALARM = EntityInfo(
     states=("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled"),
     events=("AckAlarmCreateEvent", "AckAlarmStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled")},
     generations=(4, 5),
     face=Face(
         name="AckAlarms",
@@ -276,6 +277,25 @@ ALARM = EntityInfo(
     events=("AlarmAttributeValueChangeEvent", "AlarmCreateEvent", "AlarmDeleteEvent", "AlarmStateChangeEvent"),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("alarmRaisedTime", "href", "id", "sourceSystemId"),
+    closed={
+        "ackState": ("unacknowledged", "acknowledged"),
+        "alarmType": (
+            "communicationsAlarm",
+            "processingErrorAlarm",
+            "environmentalAlarm",
+            "qualityOfServiceAlarm",
+            "equipmentAlarm",
+            "integrityViolation",
+            "operationalViolation",
+            "physicalViolation",
+            "securityService",
+            "mechanismViolation",
+            "timeDomainViolation",
+        ),
+        "perceivedSeverity": ("critical", "major", "minor", "warning", "indeterminate", "cleared"),
+        "plannedOutageIndicator": ("InService", "OutOfService"),
+        "state": ("raised", "updated", "cleared"),
+    },
     generations=(4, 5),
     face=Face(
         name="Alarm",
@@ -295,6 +315,7 @@ ALARM = EntityInfo(
         events=("AlarmAttributeValueChangeEvent", "AlarmCreateEvent", "AlarmDeleteEvent", "AlarmStateChangeEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("alarmRaisedTime", "href", "id", "sourceSystemId"),
+        own=("place.href", "place.id", "place.name"),
     ),
 )
 
@@ -307,6 +328,7 @@ CLEAR_ALARM = EntityInfo(
     states=("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled"),
     events=("ClearAlarmCreateEvent", "ClearAlarmStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled")},
     generations=(4, 5),
     face=Face(
         name="ClearAlarms",
@@ -326,6 +348,7 @@ COMMENT_ALARM = EntityInfo(
     states=("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled"),
     events=("CommentAlarmCreateEvent", "CommentAlarmStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled")},
     generations=(4, 5),
     face=Face(
         name="CommentAlarms",
@@ -345,6 +368,7 @@ GROUP_ALARM = EntityInfo(
     states=("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled"),
     events=("GroupAlarmCreateEvent", "GroupAlarmStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled")},
     generations=(4, 5),
     face=Face(
         name="GroupAlarms",
@@ -364,6 +388,7 @@ UN_ACK_ALARM = EntityInfo(
     states=("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled"),
     events=("UnAckAlarmCreateEvent", "UnAckAlarmStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled")},
     generations=(4, 5),
     face=Face(
         name="UnAckAlarms",
@@ -383,6 +408,7 @@ UN_GROUP_ALARM = EntityInfo(
     states=("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled"),
     events=("UnGroupAlarmCreateEvent", "UnGroupAlarmStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("acknowledged", "terminatedWithError", "inProgress", "done", "cancel", "canceled")},
     generations=(4, 5),
     face=Face(
         name="UnGroupAlarms",
@@ -402,6 +428,7 @@ DIAGNOSE_INCIDENT = EntityInfo(
     states=("accepted", "terminatedWithError", "inProgress", "done"),
     events=("DiagnoseIncidentCreateEvent", "DiagnoseIncidentStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="DiagnoseIncident",
@@ -409,6 +436,7 @@ DIAGNOSE_INCIDENT = EntityInfo(
         required=("incident", "incident.id"),
         events=("DiagnoseIncidentCreateEvent", "DiagnoseIncidentStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     ),
 )
 
@@ -431,6 +459,13 @@ INCIDENT = EntityInfo(
     states=("raised", "updated", "cleared"),
     events=("IncidentCreateEvent", "IncidentStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={
+        "ackState": ("acknowledged", "unacknowledged"),
+        "impact": ("extensive", "significant", "moderate", "minor"),
+        "priority": ("critical", "high", "medium", "low"),
+        "state": ("raised", "updated", "cleared"),
+        "urgency": ("critical", "high", "medium", "low"),
+    },
     generations=(4,),
     face=Face(
         name="Incident",
@@ -452,6 +487,14 @@ INCIDENT = EntityInfo(
         ),
         events=("IncidentCreateEvent", "IncidentStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        closed={
+            "ackState": ("acknowledged", "unacknowledged"),
+            "impact": ("extensive", "significant", "moderate", "minor"),
+            "priority": ("critical", "high", "medium", "low"),
+            "state": ("raised", "updated", "cleared"),
+            "urgency": ("critical", "high", "medium", "low"),
+        },
+        own=("externalIdentifier.href",),
     ),
 )
 
@@ -464,6 +507,7 @@ RESOLVE_INCIDENT = EntityInfo(
     states=("accepted", "terminatedWithError", "inProgress", "done"),
     events=("ResolveIncidentCreateEvent", "ResolveIncidentStateChangeEvent"),
     operations=("create", "list", "retrieve"),
+    closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     generations=(4,),
     face=Face(
         name="ResolveIncident",
@@ -471,5 +515,6 @@ RESOLVE_INCIDENT = EntityInfo(
         required=("incident", "incident.id"),
         events=("ResolveIncidentCreateEvent", "ResolveIncidentStateChangeEvent"),
         operations=("create", "list", "retrieve"),
+        closed={"state": ("accepted", "terminatedWithError", "inProgress", "done")},
     ),
 )

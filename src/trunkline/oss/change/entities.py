@@ -274,6 +274,7 @@ CHANGE_REQUEST = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("externalReference.href", "externalReference.name"),
         shapes=_TMF655_SHAPES,
     ),
 )

@@ -109,6 +109,7 @@ INTENT = EntityInfo(
         events=("IntentChangeEvent", "IntentCreateEvent", "IntentDeleteEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("expression.expressionLanguage",),
     ),
 )
 
@@ -126,6 +127,7 @@ INTENT_REPORT = EntityInfo(
         required=("intent", "expression.expressionLanguage"),
         events=("IntentReportChangeEvent", "IntentReportCreateEvent", "IntentReportDeleteEvent"),
         operations=("list", "retrieve", "delete"),
+        own=("expression.expressionLanguage",),
     ),
 )
 

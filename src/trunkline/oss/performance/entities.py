@@ -385,6 +385,23 @@ DATA_ACCESS_ENDPOINT = EntityInfo(
         "resourceRelationship.resource",
     ),
     operations=("list", "retrieve"),
+    closed={
+        "administrativeState": ("locked", "unlocked", "shutdown"),
+        "operationalState": ("enable", "disable"),
+        "resourceStatus": (
+            "alarm",
+            "available",
+            "installed",
+            "not exists",
+            "pendingRemoval",
+            "planned",
+            "reserved",
+            "standby",
+            "suspended",
+            "unknown",
+        ),
+        "usageState": ("idle", "active", "busy"),
+    },
     generations=(5,),
 )
 
@@ -420,6 +437,12 @@ MEASUREMENT_COLLECTION_JOB = EntityInfo(
         "monitoredClassCriteria",
         "monitoredInstancesCriteria",
     ),
+    closed={
+        "adminState": ("locked", "unlocked"),
+        "executionState": ("acknowledged", "rejected", "pending", "inProgress", "cancelled", "completed", "failed"),
+        "granularity": ("g_1mn", "g_5mn", "g_15mn", "g_30mn", "g_1h", "g_24h", "g_1m", "g_1y", "na"),
+        "reportingPeriod": ("r_1mn", "r_5mn", "r_15mn", "r_30mn", "r_1h", "r_24h", "na"),
+    },
     generations=(4, 5),
     face=Face(
         name="MeasurementCollectionJob",
@@ -439,6 +462,12 @@ MEASUREMENT_COLLECTION_JOB = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "adminState": ("locked", "unlocked"),
+            "executionState": ("acknowledged", "rejected", "pending", "inProgress", "cancelled", "completed", "failed"),
+            "granularity": ("g_1mn", "g_5mn", "g_15mn", "g_30mn", "g_1h", "g_24h", "g_1m", "g_1y", "na"),
+            "reportingPeriod": ("r_1mn", "r_5mn", "r_15mn", "r_30mn", "r_1h", "r_24h", "na"),
+        },
         shapes=_TMF628_SHAPES,
     ),
 )
@@ -476,6 +505,10 @@ PERFORMANCE_INDICATOR_SPECIFICATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "collectionType": ("cumulative", "delta", "discrete_event", "gauge", "status_inspection"),
+        "indicatorType": ("string", "int", "float", "double"),
+    },
     generations=(4, 5),
     face=Face(
         name="PerformanceIndicatorSpecification",
@@ -486,6 +519,11 @@ PERFORMANCE_INDICATOR_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "collectionType": ("cumulative", "delta", "discrete_event", "gauge", "status_inspection"),
+            "indicatorType": ("string", "int", "float", "double"),
+        },
+        own=("performanceIndicatorSpecRelationship.name",),
         shapes=_TMF628_SHAPES,
     ),
 )
@@ -535,6 +573,11 @@ ON_DEMAND_COLLECTION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "adminState": ("locked", "unlocked"),
+        "executionState": ("acknowledged", "rejected", "pending", "inProgress", "cancelled", "completed", "failed"),
+        "granulatiry": ("g_1mn", "g_5mn", "g_15mn", "g_30mn", "g_1h", "g_24h", "g_1m", "g_1y", "na"),
+    },
     generations=(4,),
     face=Face(
         name="OnDemandCollection",
@@ -554,6 +597,11 @@ ON_DEMAND_COLLECTION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "adminState": ("locked", "unlocked"),
+            "executionState": ("acknowledged", "rejected", "pending", "inProgress", "cancelled", "completed", "failed"),
+            "granulatiry": ("g_1mn", "g_5mn", "g_15mn", "g_30mn", "g_1h", "g_24h", "g_1m", "g_1y", "na"),
+        },
         shapes=_TMF628_SHAPES,
     ),
 )
@@ -582,6 +630,7 @@ THRESHOLD_JOB = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={"adminState": ("LOCKED", "UNLOCKED", "SHUTTING_DOWN")},
     generations=(5,),
 )
 

@@ -221,6 +221,7 @@ EXPORT_JOB = EntityInfo(
     states=("Not Started", "Running", "Succeeded", "Failed"),
     events=("ExportJobCreateEvent", "ExportJobDeleteEvent", "ExportJobStateChangeEvent"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4, 5),
     face=Face(
         name="ExportJob",
@@ -228,6 +229,7 @@ EXPORT_JOB = EntityInfo(
         required=("url",),
         events=("ExportJobCreateEvent", "ExportJobStateChangeEvent"),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF634_SHAPES,
     ),
 )
@@ -241,6 +243,7 @@ IMPORT_JOB = EntityInfo(
     states=("Not Started", "Running", "Succeeded", "Failed"),
     events=("ImportJobCreateEvent", "ImportJobDeleteEvent", "ImportJobStateChangeEvent"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4, 5),
     face=Face(
         name="ImportJob",
@@ -248,6 +251,7 @@ IMPORT_JOB = EntityInfo(
         required=("url",),
         events=("ImportJobCreateEvent", "ImportJobStateChangeEvent"),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF634_SHAPES,
     ),
 )
@@ -274,6 +278,7 @@ RESOURCE_CANDIDATE = EntityInfo(
         events=("ResourceCandidateChangeEvent", "ResourceCandidateCreateEvent", "ResourceCandidateDeleteEvent"),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("name",),
         shapes=_TMF634_SHAPES,
     ),
 )
@@ -382,6 +387,7 @@ RESOURCE_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        own=("featureSpecification.href",),
         shapes=_TMF634_SHAPES,
     ),
 )

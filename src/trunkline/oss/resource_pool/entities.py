@@ -221,6 +221,21 @@ RESERVATION = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id"),
+    closed={
+        "state": (
+            "acknowledged",
+            "rejected",
+            "pending",
+            "held",
+            "inProgress",
+            "cancelled",
+            "completed",
+            "failed",
+            "partial",
+            "assessingCancellation",
+            "pendingCancellation",
+        )
+    },
     generations=(4,),
     face=Face(
         name="Reservation",
@@ -241,6 +256,21 @@ RESERVATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id"),
+        closed={
+            "state": (
+                "acknowledged",
+                "rejected",
+                "pending",
+                "held",
+                "inProgress",
+                "cancelled",
+                "completed",
+                "failed",
+                "partial",
+                "assessingCancellation",
+                "pendingCancellation",
+            )
+        },
         shapes=_TMF685_SHAPES,
     ),
 )

@@ -148,12 +148,14 @@ EXPORT_JOB = EntityInfo(
     state_attribute="status",
     states=("Not Started", "Running", "Succeeded", "Failed"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4,),
     face=Face(
         name="ExportJob",
         resource="exportJob",
         required=("url",),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF633_SHAPES,
     ),
 )
@@ -166,12 +168,14 @@ IMPORT_JOB = EntityInfo(
     state_attribute="status",
     states=("Not Started", "Running", "Succeeded", "Failed"),
     operations=("create", "list", "retrieve", "delete"),
+    closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
     generations=(4,),
     face=Face(
         name="ImportJob",
         resource="importJob",
         required=("url",),
         operations=("create", "list", "retrieve", "delete"),
+        closed={"status": ("Not Started", "Running", "Succeeded", "Failed")},
         shapes=_TMF633_SHAPES,
     ),
 )
@@ -292,6 +296,7 @@ SERVICE_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "lastUpdate"),
+        own=("entitySpecRelationship.id",),
         shapes=_TMF633_SHAPES,
     ),
 )

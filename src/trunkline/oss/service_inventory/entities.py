@@ -121,6 +121,7 @@ SERVICE = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("href", "id", "serviceDate"),
+    closed={"state": ("feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated", "suspended")},
     generations=(4, 5),
     face=Face(
         name="Service",
@@ -155,6 +156,7 @@ SERVICE = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "serviceDate"),
+        closed={"state": ("feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated")},
         shapes=_TMF638_SHAPES,
     ),
 )

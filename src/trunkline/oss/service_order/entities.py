@@ -313,6 +313,7 @@ SERVICE_ORDER = EntityInfo(
             "orderDate",
             "startDate",
         ),
+        own=("externalReference.href", "externalReference.name"),
         shapes=_TMF641_SHAPES,
     ),
 )

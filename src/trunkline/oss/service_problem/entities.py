@@ -288,6 +288,7 @@ SERVICE_PROBLEM = EntityInfo(
     ),
     operations=("create", "list", "retrieve", "patch", "delete"),
     patch_forbidden=("errorMessage", "firstAlert", "href", "id", "originatingSystem", "trackingRecord"),
+    closed={"status": ("acknowledged", "rejected", "pending", "held", "inProgress", "resolved", "cancelled", "closed")},
     generations=(4, 5),
     face=Face(
         name="ServiceProblem",
@@ -327,6 +328,10 @@ SERVICE_PROBLEM = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("firstAlert", "href", "id", "originatingSystem", "trackingRecord"),
+        closed={
+            "status": ("acknowledged", "rejected", "pending", "held", "inProgress", "resolved", "cancelled", "closed")
+        },
+        own=("externalIdentifier.href",),
         shapes=_TMF656_SHAPES,
     ),
 )

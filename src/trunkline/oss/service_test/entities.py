@@ -240,6 +240,7 @@ SERVICE_TEST_SPECIFICATION = EntityInfo(
         ),
         operations=("create", "list", "retrieve", "patch", "delete"),
         patch_forbidden=("href", "id", "validFor"),
+        own=("entitySpecRelationship.id",),
         shapes=_TMF653_SHAPES,
     ),
 )
