@@ -1,5 +1,6 @@
 """The embedded server's cluster: made once, configured at each start, never mixed up with another major version."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,12 +11,15 @@ from trunkline.kernel.errors import Precondition, Unavailable
 
 DATABASE = "trunkline"
 _SAID_LINES = 10
+_BUFFERS_MB = (128, 1024)  # PostgreSQL's own default; what lists out of 500,000 rows were measured with
+_BUFFERS_SHARE = 16  # of the machine's memory, which the server shares with Trunkline and much else
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _CONFIGURATION = """\
 # Written by Trunkline at each start; put settings of your own into postgresql.conf after the include.
 listen_addresses = ''
 unix_socket_permissions = 0700
 max_connections = 100
-shared_buffers = 128MB
+shared_buffers = {buffers}MB
 huge_pages = off
 work_mem = 16MB
 maintenance_work_mem = 64MB
@@ -64,9 +68,15 @@ def create(data: Path, programs: Path, runner: Runner) -> None:
 
 def configure(data: Path, runner: Runner) -> None:
     """Write our settings and see that everything belongs to the user the server runs as."""
-    (data / "trunkline.conf").write_text(_CONFIGURATION)
+    (data / "trunkline.conf").write_text(_CONFIGURATION.format(buffers=buffers_mb(_memory_mb())))
     (data / "trunkline.conf").chmod(0o644)
     runner.give(data)
+
+
+def buffers_mb(memory_mb: int) -> int:
+    """`shared_buffers` for a machine or container of this much memory, both in MiB."""
+    least, most = _BUFFERS_MB
+    return max(least, min(most, memory_mb // _BUFFERS_SHARE))
 
 
 def check_version(data: Path, programs: Path) -> None:
@@ -85,6 +95,16 @@ def check_version(data: Path, programs: Path) -> None:
             message=f"Nothing was changed. Make a backup with the programs of PostgreSQL {found} "
             f"(PG_BIN=/path/to/{found}/bin trunkline backup), then restore it into a new TRUNKLINE_HOME.",
         )
+
+
+def _memory_mb() -> int:
+    """Memory of the machine, or of the container when that has less; 0 when the system does not tell."""
+    try:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 0
+    limit = _CGROUP_LIMIT.read_text().strip() if _CGROUP_LIMIT.is_file() else ""
+    return min(whole, int(limit) if limit.isdigit() else whole) >> 20
 
 
 def _run(program: Path, words: list[str], runner: Runner, given: bytes = b"") -> None:

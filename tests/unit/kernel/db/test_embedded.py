@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from trunkline.kernel.db.cluster import buffers_mb
 from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.db.programs import Runner, find_programs, major_version, namespaces_work
 from trunkline.kernel.errors import Conflict, Precondition, Unavailable
@@ -44,6 +45,11 @@ async def _run(dsn: str, statement: str) -> list[asyncpg.Record]:
         return await connection.fetch(statement)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize(("memory", "buffers"), [(0, 128), (1_024, 128), (8_192, 512), (24_000, 1_024)])
+def test_its_buffers_fit_the_machine(memory: int, buffers: int) -> None:
+    assert buffers_mb(memory) == buffers
 
 
 def test_a_first_start_makes_a_utf8_cluster_with_a_neutral_collation_and_no_network_port(
@@ -119,6 +125,7 @@ def test_kill_9_of_the_server_loses_no_acknowledged_row(server: EmbeddedServer) 
 _SUPERVISOR = """
 import sys, time
 from pathlib import Path
+from trunkline.kernel.db.cluster import buffers_mb
 from trunkline.kernel.db.embedded import EmbeddedServer
 server = EmbeddedServer(Path(sys.argv[1]))
 server.start()
