@@ -15,6 +15,7 @@ from trunkline.kernel.plans import tables as plan_tables
 from trunkline.kernel.security import tables as security_tables
 from trunkline.kernel.tmf import crossing_tables
 from trunkline.kernel.tmf.tables import resource_table
+from trunkline.kernel.transfer import tables as transfer_tables
 from trunkline.oss.activation import tables as activation_tables
 from trunkline.oss.resource_pool import tables as resource_pool_tables
 
@@ -31,7 +32,7 @@ def metadata() -> MetaData:
     found = MetaData(naming_convention=_NAMING)
     parts = (
         *(kernel_tables, event_tables, security_tables, plan_tables, job_tables, idempotency_tables),
-        *(crossing_tables,),
+        *(crossing_tables, transfer_tables),
         *(usage_tables, billing_tables, activation_tables, resource_pool_tables, simulator_tables, cdr_file_tables),
     )
     for part in parts:

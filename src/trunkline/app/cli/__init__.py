@@ -15,6 +15,8 @@ COMMANDS = {
     "order": ("trunkline.app.cli.order:order", "Orders that are held: list, retry, skip, give up."),
     "usage": ("trunkline.app.cli.usage:usage", "Usage: import files, look at suspense, process it again."),
     "bill": ("trunkline.app.cli.bill:bill", "Bills: run, list, print."),
+    "export": ("trunkline.app.cli.transfer:export", "Records of any resource as NDJSON or CSV."),
+    "import": ("trunkline.app.cli.transfer:import_", "Take over records from NDJSON or CSV."),
     "tenant": ("trunkline.app.cli.tenant:tenant", "Operators that share this installation."),
     "user": ("trunkline.app.cli.security:user", "People who may log in."),
     "key": ("trunkline.app.cli.security:key", "API keys for programs."),

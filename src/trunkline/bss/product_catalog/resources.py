@@ -37,6 +37,7 @@ LIFE_CYCLE = LifeCycle(
 SELLABLE = frozenset({"Active", "Launched"})
 
 categories = Resource(Category, CATEGORY, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",))
+categories.refer(Reference("parent", to=(categories,)))
 
 product_specifications = Resource(
     ProductSpecification, PRODUCT_SPECIFICATION, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",)
@@ -62,6 +63,8 @@ product_offerings = Resource(
         Reference("category[*]", to=(categories,)),
     ),
 )
+
+product_offerings.refer(Reference("bundledProductOffering[*]", to=(product_offerings,)))
 
 product_catalogs = Resource(
     ProductCatalog,

@@ -80,3 +80,12 @@ def by_name(resources: Sequence[Resource[Any]]) -> dict[str, Resource[Any]]:
     """The resources by name, without those that share theirs with another API's."""
     names = [resource.name for resource in resources]
     return {resource.name: resource for resource in resources if names.count(resource.name) == 1}
+
+
+def with_domains(resources: Sequence[Resource[Any]]) -> dict[str, Resource[Any]]:
+    """All resources by name; those that share theirs by "<domain>.<name>"."""
+    alone = by_name(resources)
+    return {
+        resource.name if resource.name in alone else f"{resource.domain}.{resource.name}": resource
+        for resource in resources
+    }

@@ -3,14 +3,17 @@
 What may be written is decided in `resource`; nothing is checked here but what the database alone can know.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+import asyncpg
 import msgspec
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import AuditEntry, UnitOfWork, Write
 from trunkline.kernel.errors import Conflict, NotFound
-from trunkline.kernel.events.event import event
+from trunkline.kernel.events.event import Event, event
 from trunkline.kernel.tmf.document import Document, decode, encode, tokens_of
 from trunkline.kernel.tmf.entity import EntityInfo
 from trunkline.kernel.tmf.store import HotColumn, Statements, archive_sql, column_value
@@ -51,6 +54,7 @@ class Recorder:
         self._state_attribute = state_attribute
         self._hot = hot
         self._index = index
+        self._relation = relation
 
     async def locked(self, uow: UnitOfWork, id_: str, context: Context, *, to_delete: bool = False) -> Stored:
         """The record, with its row locked until the unit of work ends: against changes, or against references too.
@@ -64,6 +68,24 @@ class Recorder:
         """Write the first version."""
         self._put(uow, self._sql.insert, document, 1, context.now, context)
         self._tell(uow, "create", document, 1, context, ["Create"], before=None, after=document)
+
+    async def create_many(self, uow: UnitOfWork, documents: Sequence[Document], context: Context) -> None:
+        """Write the first version of many records. Raises Conflict, with none of them written, when an id is taken."""
+        schema, table = self._relation.split(".")
+        rows, events, entries, name = [], [], [], self._info.resource
+        for document in documents:
+            id_, (state, at, *values) = document["id"], self._values(document, context.now)
+            rows.append((context.tenant, id_, 1, state, at, at, *values))
+            events.append(self._event("Create", document, 1, context))
+            entries.append(AuditEntry.of(context, "create", name, id_, version=1, after=document))
+        columns = ("tenant", "id", "version", "state", "created_at", "updated_at", "tokens", "doc")
+        try:
+            await uow.copy(schema, table, (*columns, *(column.column for column in self._hot)), rows)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != self._key:
+                raise
+            raise Conflict("idTaken", f"There is a {name} with one of these ids already.", path="$.id") from error
+        await uow.copy_told(events, entries)
 
     def change(
         self, uow: UnitOfWork, stored: Stored, after: Document, context: Context, *, old: Document, new: Document
@@ -106,16 +128,7 @@ class Recorder:
         uow.write(
             Write(
                 sql=sql,
-                args=(
-                    context.tenant,
-                    id_,
-                    version,
-                    document.get(self._state_attribute) if self._state_attribute else None,
-                    at,
-                    tokens_of(document, self._index),
-                    encode(document).decode(),
-                    *(column_value(document.get(column.attribute), column.type) for column in self._hot),
-                ),
+                args=(context.tenant, id_, version, *self._values(document, at)),
                 missing=lambda: Conflict("changedMeanwhile", f"{name} {id_} was changed by someone else."),
                 clashes={
                     self._key: lambda: Conflict(
@@ -138,16 +151,27 @@ class Recorder:
         after: Document | None,
     ) -> None:
         name, id_ = self._info.resource, document["id"]
-        for kind in kinds:
-            uow.publish(
-                event(
-                    context,
-                    f"{self._info.name}{kind}Event",
-                    source=self._domain,
-                    resource=name,
-                    resource_id=id_,
-                    version=version,
-                    payload={name: document},
-                )
-            )
+        uow.publish(*(self._event(kind, document, version, context) for kind in kinds))
         uow.audit(AuditEntry.of(context, action, name, id_, version=version, before=before, after=after))
+
+    def _values(self, document: Document, at: datetime) -> tuple[Any, ...]:
+        """What a row holds beside its key: state, instant, tokens, document, columns of attributes."""
+        return (
+            document.get(self._state_attribute) if self._state_attribute else None,
+            at,
+            tokens_of(document, self._index),
+            encode(document).decode(),
+            *(column_value(document.get(column.attribute), column.type) for column in self._hot),
+        )
+
+    def _event(self, kind: str, document: Document, version: int, context: Context) -> Event:
+        name = self._info.resource
+        return event(
+            context,
+            f"{self._info.name}{kind}Event",
+            source=self._domain,
+            resource=name,
+            resource_id=document["id"],
+            version=version,
+            payload={name: document},
+        )

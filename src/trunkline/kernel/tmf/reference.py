@@ -1,6 +1,6 @@
 """References between records: where they stand in a document and what must be there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,18 +68,19 @@ class Referrer(msgspec.Struct, frozen=True, eq=False):
 
 
 async def check_references(
-    uow: UnitOfWork, references: tuple[Reference, ...], document: Document, context: Context
+    uow: UnitOfWork, references: tuple[Reference, ...], documents: Iterable[Document], context: Context
 ) -> None:
-    """Raise Unprocessable, with all of them, for references to records that are not there.
+    """Raise Unprocessable, with all of them, for references in the documents to records that are not there.
 
     An external `href` (http…) is left alone; so is an object without an id.
     """
     problems: list[Invalid] = []
     for reference in references:
         wanted: dict[str, list[str]] = {}
-        for place, item in found_in(document, reference.path):
-            if not is_external(item) and isinstance(item.get("id"), str):
-                wanted.setdefault(item["id"], []).append(f"{place}.id")
+        for document in documents:
+            for place, item in found_in(document, reference.path):
+                if not is_external(item) and isinstance(item.get("id"), str):
+                    wanted.setdefault(item["id"], []).append(f"{place}.id")
         if not wanted:
             continue
         present: set[str] = set()

@@ -7,6 +7,7 @@ be done is decided here; how it is written is in `recorder`, HTTP in `router`, S
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ import msgspec
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, UnitOfWork
-from trunkline.kernel.errors import Invalid, MethodNotAllowed, Precondition
+from trunkline.kernel.errors import Conflict, Invalid, MethodNotAllowed, Precondition
 from trunkline.kernel.events.event import Event
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.tmf.apis import api_path
@@ -85,12 +86,10 @@ class Resource(Generic[E]):
         self.index = tuple(index)
         texts = [column.attribute for column in self.hot if column.type == "text"]
         self._indexed = (*texts, *([self.state_attribute] if self.state_attribute else []))
-        self.references = tuple(references)
+        self.references: tuple[Reference, ...] = ()
         self.crossings: tuple[Crossing, ...] = ()
         self.referrers: list[Referrer] = []
-        for reference in self.references:
-            for target in reference.to:
-                target.referrers.append(Referrer(self, f"{reference.path.replace('[*]', '')}.id"))
+        self.refer(*references)
         self.relation = relation or f"{domain}.{self.table}"
         self.writable = writable
         self.operations = tuple(operations if operations is not None else info.operations)
@@ -114,6 +113,13 @@ class Resource(Generic[E]):
         self._on_move: dict[str, list[Announce]] = {}
 
     # declarations -------------------------------------------------------------------------------------------------
+
+    def refer(self, *references: Reference) -> None:
+        """Declare further references, where they cannot be named yet when the resource is: to its own records."""
+        self.references += references
+        for reference in references:
+            for target in reference.to:
+                target.referrers.append(Referrer(self, f"{reference.path.replace('[*]', '')}.id"))
 
     def cross(self, *crossings: Crossing) -> None:
         """Declare which of the record's references lead to the other half; once, where both are known."""
@@ -193,6 +199,11 @@ class Resource(Generic[E]):
         """Those of the ids that are there."""
         return {row["id"] for row in await session.fetch(self.sql.exists, context.tenant, ids)}
 
+    async def get_many(self, session: ReadSession, ids: Sequence[str], context: Context) -> dict[str, Document]:
+        """Those of the records that are there, by id."""
+        rows = await session.fetch(self.sql.several, context.tenant, list(ids)) if ids else ()
+        return {row["id"]: decode(row["doc"]) for row in rows}
+
     async def hold(self, uow: UnitOfWork, ids: list[str], context: Context) -> set[str]:
         """Those of the ids that are there, and cannot be deleted until the unit of work ends."""
         statement = self.sql.hold if self.writable else self.sql.exists
@@ -231,15 +242,7 @@ class Resource(Generic[E]):
         Events: <Name>CreateEvent, then what `on_create` adds.
         """
         self._writable("create")
-        document = dict(document)
-        id_ = new_id() if document.get("id") is None else document["id"]
-        problem = id_problem(id_)
-        if problem:
-            raise problem
-        document |= {"id": id_, "href": f"{self.base_path}/{quote(id_, safe=_PLAIN_IN_PATH)}"}
-        document.setdefault("@type", self.info.name)
-        if self.life_cycle:
-            document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
+        document = self._identified(document)
         check_document(self.entity, document, self.info.required if required is None else required)
         check_type(self.info, document)
         if self.life_cycle:
@@ -250,7 +253,7 @@ class Resource(Generic[E]):
             self.life_cycle.check_entry(document[self.life_cycle.attribute])
         document = self._storable(document)
         if self.references:
-            await check_references(uow, self.references, document, context)
+            await check_references(uow, self.references, (document,), context)
         if self.crossings:
             await keep_crossings(uow, self.crossings, self.name, document, context, again=False)
         self._recorder.create(uow, document, context)
@@ -258,7 +261,34 @@ class Resource(Generic[E]):
             _publish(uow, announce(document, context))
         for function in self._after_create:
             await function(uow, document, context)
-        return await self.get(uow, id_, context) if self._after_create else document
+        return await self.get(uow, document["id"], context) if self._after_create else document
+
+    def completed(self, sent: Document) -> Document:
+        """A record of elsewhere as it would be stored here: identified, checked by itself, in its one form. Mandatory is
+        what all generations ask for. Raises Invalid with all field errors."""
+        document = self._identified(sent)
+        check_document(self.entity, document, self._required_of_all)
+        check_type(self.info, document)
+        if self.life_cycle:
+            self.life_cycle.check_known(document[self.life_cycle.attribute])
+        return self._storable(document)
+
+    async def take_over(self, uow: UnitOfWork, documents: Sequence[Document], context: Context) -> None:
+        """Store `completed` records of elsewhere as they were there, in whatever state: for imports.
+
+        Nothing is filled in by `prepare` and nothing follows (`on_create`, `after_create`): what those ask for would
+        happen twice, or never. A record of such a resource is taken over in a final state only. Raises Conflict,
+        Unprocessable for unknown references; then the unit of work cannot go on. Events: <Name>CreateEvent each.
+        """
+        self._writable("create")
+        if self.has_work:
+            for document in documents:
+                self._check_ended(document)
+        await self._recorder.create_many(uow, documents, context)
+        if self.references:
+            await check_references(uow, self.references, documents, context)
+        for document in documents if self.crossings else ():
+            await keep_crossings(uow, self.crossings, self.name, document, context, again=False)
 
     async def patch(
         self, uow: UnitOfWork, id_: str, patch: Document, context: Context, *, if_match: int | None = None
@@ -308,7 +338,7 @@ class Resource(Generic[E]):
         if self.references and any(
             reference.path.split(".")[0].removesuffix("[*]") in new for reference in self.references
         ):
-            await check_references(uow, self.references, after, context)
+            await check_references(uow, self.references, (after,), context)
         if any(crossing.attribute in old or crossing.attribute in new for crossing in self.crossings):
             await keep_crossings(uow, self.crossings, self.name, after, context, again=True)
         self._recorder.change(uow, stored, after, context, old=old, new=new)
@@ -328,6 +358,41 @@ class Resource(Generic[E]):
         self._recorder.delete(uow, stored, context)
 
     # inside -------------------------------------------------------------------------------------------------------
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a create is more than a record: something follows from it."""
+        return bool(self._prepare or self._on_create or self._after_create or self.unavailable)
+
+    @cached_property
+    def _required_of_all(self) -> tuple[str, ...]:
+        """What every generation makes mandatory: a record may have come by any of them."""
+        face = self.info.face
+        return tuple(path for path in self.info.required if face is None or face.older_path(path) in face.required)
+
+    def _identified(self, sent: Document) -> Document:
+        """A copy with id, link, class and state, where the sender named none. Raises Invalid for an unfit id."""
+        id_ = new_id() if sent.get("id") is None else sent["id"]
+        problem = id_problem(id_)
+        if problem:
+            raise problem
+        document = {**sent, "id": id_, "href": f"{self.base_path}/{quote(id_, safe=_PLAIN_IN_PATH)}"}
+        document.setdefault("@type", self.info.name)
+        if self.life_cycle:
+            document.setdefault(self.life_cycle.attribute, self.life_cycle.initial)
+        return document
+
+    def _check_ended(self, document: Document) -> None:
+        cycle = self.life_cycle
+        state = str(document[cycle.attribute]) if cycle else ""
+        if cycle is None or cycle.moves.get(state):
+            raise Conflict(
+                "workWouldBeLost",
+                f"A {self.name} in work cannot be imported: nobody would go on with it.",
+                message=f"It is {state}. Import it once it has ended, or capture it as a new one." if state else None,
+                path=f"$.{cycle.attribute}" if cycle else "$",
+                allowed=sorted(known for known in cycle.states if not cycle.moves.get(known)) if cycle else None,
+            )
 
     def _storable(self, document: Document) -> Document:
         for check in self._checks:

@@ -1,0 +1,20 @@
+"""Records out of an installation and into one, as files. See the README beside this file."""
+
+from trunkline.kernel.transfer.contracts import Advance, ImportReport, ImportRequest, Row, RowProblem
+from trunkline.kernel.transfer.exporting import columns_of, export_lines
+from trunkline.kernel.transfer.formats import FORMATS, format_of, read_rows
+from trunkline.kernel.transfer.importing import import_records
+
+__all__ = [
+    "FORMATS",
+    "Advance",
+    "ImportReport",
+    "ImportRequest",
+    "Row",
+    "RowProblem",
+    "columns_of",
+    "export_lines",
+    "format_of",
+    "import_records",
+    "read_rows",
+]
