@@ -17,6 +17,7 @@ COMMANDS = {
     "bill": ("trunkline.app.cli.bill:bill", "Bills: run, list, print."),
     "export": ("trunkline.app.cli.transfer:export", "Records of any resource as NDJSON or CSV."),
     "import": ("trunkline.app.cli.transfer:import_", "Take over records from NDJSON or CSV."),
+    "catalog": ("trunkline.app.cli.catalog:catalog", "The catalogs as files: write, compare, store."),
     "tenant": ("trunkline.app.cli.tenant:tenant", "Operators that share this installation."),
     "user": ("trunkline.app.cli.security:user", "People who may log in."),
     "key": ("trunkline.app.cli.security:key", "API keys for programs."),

@@ -44,15 +44,19 @@ async def import_records(
     request: ImportRequest,
     context: Context,
     tell: Tell,
+    *,
+    unit: UnitOfWork | None = None,
 ) -> ImportReport:
     """Take over the rows; `tell` is called after each batch.
+
+    unit  a unit of work in which all of it is to happen, the caller's; then nothing is noted of the run
 
     A record that is there is changed to what its row says, under its life cycle; what the server keeps (`href`,
     `lastUpdate`, the state) stays where the row is silent. A row without an id is a new record each time. A dry run holds
     the rows it would change locked until it ends. Raises Conflict when another run of the same file overtakes this one,
     and what the reading of the rows raises.
     """
-    run = _Run(database, resource, request, context, tell)
+    run = _Run(database, resource, request, context, tell, unit)
     await run.begin()
     wanted = (row for row in rows if row.line > run.resumed_after)
     async with run.units(), _ahead(_batches(run.ready(row) for row in wanted)) as batches:
@@ -81,7 +85,13 @@ class _DryRunEnds(Exception):
 
 class _Run:
     def __init__(
-        self, database: Database, resource: Resource[Any], request: ImportRequest, context: Context, tell: Tell
+        self,
+        database: Database,
+        resource: Resource[Any],
+        request: ImportRequest,
+        context: Context,
+        tell: Tell,
+        unit: UnitOfWork | None,
     ) -> None:
         self._database = database
         self._resource = resource
@@ -93,7 +103,7 @@ class _Run:
         self._problems: list[RowProblem] = []
         self._counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
         self._lines_done = 0
-        self._dry_unit: UnitOfWork | None = None
+        self._whole = unit
         kept = ("@type", "lastUpdate", resource.state_attribute)
         self._kept = tuple(name for name in kept if name is not None)
         self.resumed_after = 0
@@ -105,7 +115,7 @@ class _Run:
     async def begin(self) -> None:
         """Find where an earlier run of the same file was cut off, or note the beginning of this one."""
         request, context = self._request, self._context
-        if request.sha256 is None or request.dry_run:
+        if request.sha256 is None or request.dry_run or self._whole is not None:
             return
         async with self._database.unit_of_work() as uow:
             found = await uow.fetch_row(_FIND, context.tenant, self._resource.relation, request.sha256)
@@ -120,16 +130,16 @@ class _Run:
     @asynccontextmanager
     async def units(self) -> AsyncIterator[None]:
         """For a dry run one unit of work around everything, which is rolled back."""
-        if not self._request.dry_run:
+        if not self._request.dry_run or self._whole is not None:
             yield
             return
         try:
             async with self._database.unit_of_work() as uow:
-                self._dry_unit = uow
+                self._whole = uow
                 yield
                 raise _DryRunEnds
         except _DryRunEnds:
-            self._dry_unit = None
+            self._whole = None
 
     def ready(self, row: Row) -> _Ready:
         """What can be done about a row without the database."""
@@ -189,8 +199,8 @@ class _Run:
 
     @asynccontextmanager
     async def _unit(self) -> AsyncIterator[UnitOfWork]:
-        if self._dry_unit is not None:
-            yield self._dry_unit
+        if self._whole is not None:
+            yield self._whole
             return
         async with self._database.unit_of_work() as uow:
             yield uow
