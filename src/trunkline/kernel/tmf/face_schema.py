@@ -1,11 +1,27 @@
 """The JSON Schemas of generation 4, made from those of the stored types by the same declaration that maps documents."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from trunkline.kernel.tmf.face import Face, Shape
+from trunkline.kernel.tmf.mount import Mount
+from trunkline.kernel.tmf.schema import json_schemas
 
 PREFIX = "#/components/schemas/"
 _TEXT = {"type": "string"}
+
+
+def mount_schemas(
+    mounts: Sequence[Mount], others: Sequence[Any] = ()
+) -> tuple[dict[str, dict[str, Any]], dict[Any, dict[str, Any]], dict[str, Any]]:
+    """Schemas of what is mounted, by the mount's path; of other types, by type; and the components that both refer to."""
+    schema_of, components = json_schemas(list(dict.fromkeys([*(mount.resource.entity for mount in mounts), *others])))
+    faces = FaceSchemas(components)
+    shown = {}
+    for mount in mounts:
+        stored = schema_of[mount.resource.entity]
+        shown[mount.path] = faces.of(mount.face, stored) if mount.face else stored
+    return shown, schema_of, components
 
 
 class FaceSchemas:

@@ -63,6 +63,17 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     @property
+    def published(self) -> tuple[str, ...]:
+        """The types of the events that the record's changes publish, in this face's names."""
+        resource = self.resource
+        kinds = (
+            ["Create", "AttributeValueChange"] + ["StateChange"] * (resource.state_attribute is not None) + ["Delete"]
+        )
+        types = [f"{resource.info.name}{kind}Event" for kind in kinds] if resource.writable else []
+        names = self.event_names
+        return tuple(dict.fromkeys(names.get(type_, type_) for type_ in types))
+
+    @property
     def type_name(self) -> str:
         """The resource's class in this generation."""
         return self.face.name if self.face else self.resource.info.name

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.kernel.tmf.face_schema import FaceSchemas
+from trunkline.kernel.tmf.face_schema import mount_schemas
 from trunkline.kernel.tmf.mount import Mount
-from trunkline.kernel.tmf.schema import json_schemas
 from trunkline.kernel.web import Endpoint
 
 _ERROR = {
@@ -36,16 +35,7 @@ def openapi(title: str, version: str, mounts: Sequence[Mount], endpoints: Sequen
     """The OpenAPI document of these endpoints; `mounts` give the schemas of the record endpoints among them."""
     by_path = {path: mount for mount in mounts for path in (mount.path, f"{mount.path}/{{id}}")}
     bodies = [type_ for endpoint in endpoints for type_ in (endpoint.request, endpoint.response)]
-    bodies = [type_ for type_ in bodies if type_ not in (None, bytes)]
-    types = list(dict.fromkeys([*(mount.resource.entity for mount in mounts), *bodies]))
-    schema_of, schemas = json_schemas(types)
-    faces = FaceSchemas(schemas)
-    shown = {
-        mount.path: faces.of(mount.face, schema_of[mount.resource.entity])
-        if mount.face
-        else schema_of[mount.resource.entity]
-        for mount in mounts
-    }
+    shown, schema_of, schemas = mount_schemas(mounts, [type_ for type_ in bodies if type_ not in (None, bytes)])
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
         mount = by_path.get(endpoint.path)
