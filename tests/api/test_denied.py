@@ -151,5 +151,6 @@ async def test_a_sort_path_is_no_sql(at: Installation, serve: Serve) -> None:
 
 def test_the_public_endpoints_are_these() -> None:
     """A further one is a decision."""
-    public = {e.path for e in listed_endpoints() if e.public and not e.path.endswith("/openapi.json")}
+    documents = ("/openapi.json", "/asyncapi.json")
+    public = {e.path for e in listed_endpoints() if e.public and not e.path.endswith(documents)}
     assert public == {"/", "/health/live", "/health/ready", "/trunkline/v1/session"}
