@@ -65,5 +65,5 @@ bench: setup ## run the benchmarks
 clean: ## remove what was made: the environment, caches, the demo installation of this checkout
 	@if [ -f var/trunkline/run.lock ]; then $(PYTHON) -c "import fcntl; fcntl.flock(open('var/trunkline/run.lock'), \
 		fcntl.LOCK_EX | fcntl.LOCK_NB)" 2>/dev/null || { echo "Trunkline runs here: stop it first." >&2; exit 1; }; fi
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var
+	rm -rf .venv web/node_modules src/trunkline/app/assets .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

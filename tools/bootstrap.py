@@ -19,6 +19,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements-dev.lock")
 STAMP = os.path.join(VENV, ".setup-stamp")
+ASSETS = os.path.join(ROOT, "src", "trunkline", "app", "assets", ".stamp")
+MADE_FROM = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "pyproject.toml",
+    "web/package-lock.json",
+    "tools/assets.py",
+    "tools/bootstrap.py",
+)
 # What pip was told about where packages come from, said again in uv's words: uv reads none of pip's settings.
 FROM_PIP = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -46,6 +55,7 @@ def main():
         os.remove(STAMP)  # from here on the environment is what it is only when all went well
     uv("sync", "--require-hashes", "--no-build", "--quiet", LOCK, hint=WHEEL_HINT)
     uv("install", "--no-deps", "--no-build-isolation", "--quiet", "--editable", ROOT)
+    run([python(), os.path.join(ROOT, "tools", "assets.py")], "The front-end packages are missing.")
     with open(STAMP, "w") as file:
         file.write(wanted)
     say("done: .venv/bin/trunkline")
@@ -77,7 +87,7 @@ def use_new_enough_python():
 def stamp():
     """A hash of everything that the environment is made from."""
     digest = hashlib.sha256((sys.version + sys.base_prefix + VENV).encode())
-    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml", "tools/bootstrap.py"):
+    for name in MADE_FROM:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
@@ -87,7 +97,7 @@ def is_current(wanted):
     """True when the stamp is the wanted one and the environment still runs."""
     try:
         with open(STAMP) as file:
-            return file.read() == wanted and os.path.exists(os.path.join(VENV, "bin", "trunkline"))
+            return file.read() == wanted and all(map(os.path.exists, (os.path.join(VENV, "bin", "trunkline"), ASSETS)))
     except OSError:
         return False
 

@@ -153,4 +153,4 @@ def test_the_public_endpoints_are_these() -> None:
     """A further one is a decision."""
     documents = ("/openapi.json", "/asyncapi.json")
     public = {e.path for e in listed_endpoints() if e.public and not e.path.endswith(documents)}
-    assert public == {"/", "/health/live", "/health/ready", "/trunkline/v1/session"}
+    assert public == {"/", "/docs", "/docs/{file}", "/health/live", "/health/ready", "/trunkline/v1/session"}

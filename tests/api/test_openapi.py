@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.api.conftest import listed_endpoints
 from tests.support.installation import Installation
@@ -30,6 +31,11 @@ def references(value: Any) -> set[str]:
         own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
         return own.union(*(references(item) for item in value.values()))
     return set().union(*(references(item) for item in value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS[1:])
+async def test_a_document_is_valid(at: Installation, path: str) -> None:
+    assert list(OpenAPIV31SpecValidator(await read(at, path)).iter_errors()) == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

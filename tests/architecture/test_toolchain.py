@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -93,15 +94,22 @@ def test_the_stamp_changes_with_every_file_it_is_made_from(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "ROOT", str(tmp_path))
-    names = ("requirements.lock", "requirements-dev.lock", "pyproject.toml", "tools/bootstrap.py")
-    (tmp_path / "tools").mkdir()
+    names = bootstrap.MADE_FROM
+    assert {"requirements.lock", "requirements-dev.lock", "web/package-lock.json"} <= set(names)
     for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("1")
     stamps = {bootstrap.stamp()}
     for name in names:
         (tmp_path / name).write_text("2")
         stamps.add(bootstrap.stamp())
     assert len(stamps) == 1 + len(names)
+
+
+def test_the_lock_file_of_the_front_end_has_hashes_and_no_hosts() -> None:
+    locked = json.loads((ROOT / "web" / "package-lock.json").read_text())["packages"]
+    assert "://" not in json.dumps(locked)
+    assert all(package["integrity"].startswith("sha512-") for name, package in locked.items() if name)
 
 
 def test_make_alone_lists_the_targets() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import quote
 
 from trunkline.kernel.tmf.catalogue import ServedApi
 from trunkline.kernel.web import Call, Endpoint, Reply
@@ -30,7 +31,8 @@ def _page(served: Sequence[ServedApi]) -> str:
     rows = "".join(
         f"<tr><td>{escape(api.api.code)} v{api.generation}</td><td>{escape(api.api.name)}</td>"
         f"<td>{', '.join(escape(mount.name) for mount in api.mounts)}</td>"
-        f'<td><a href="{escape(api.path)}/openapi.json">OpenAPI</a></td></tr>'
+        f'<td><a href="/docs?urls.primaryName={quote(api.title)}">Read and try</a> · '
+        f'<a href="{escape(api.path)}/openapi.json">OpenAPI</a> · <a href="{escape(api.path)}/asyncapi.json">AsyncAPI</a></td></tr>'
         for api in served
     )
     return (

@@ -8,7 +8,7 @@ from trunkline.adapters.cdr_files import api as cdr_files_api
 from trunkline.adapters.kea.access import KeaAccess
 from trunkline.adapters.radius import api as radius_api
 from trunkline.adapters.simulator.access import SimulatedAccess
-from trunkline.app import clock_api, start_page
+from trunkline.app import clock_api, reference_page, start_page
 from trunkline.app.settings import Settings
 from trunkline.bss.account import resources as account
 from trunkline.bss.agreement import resources as agreement
@@ -159,7 +159,15 @@ def endpoints(
     ]
     hubs = [endpoint for api in served for endpoint in hub_endpoints(api, hub, signer)]
     hubs += [stream_endpoint(api, streams) for api in served]
-    listed = [*records, *hubs, *own, *radius_api.endpoints(home), *start_page.endpoints(served), *telemetry]
+    listed = [
+        *records,
+        *hubs,
+        *own,
+        *radius_api.endpoints(home),
+        *start_page.endpoints(served),
+        *reference_page.endpoints(served),
+        *telemetry,
+    ]
     return [*listed, *document_endpoints(served, listed)]
 
 
