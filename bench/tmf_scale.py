@@ -7,6 +7,8 @@ over eight connections. What is read is drawn evenly from all rows; the list is 
 index. `v4_over_v5` is the processor time of the same answers in generation 4 by those in generation 5, minus one.
 `vs_fastapi` is requests a second of processor time, theirs by ours, the smallest of the three; the engine also checks the
 principal, counts, links, and writes audit entry and event, which the peer does not.
+`import_per_s` is `trunkline import` of individuals of 1.6 kB out of NDJSON, each checked, indexed, audited, with its event;
+`import_vs_copy` is that beside a bare binary COPY of the same documents into a table with nothing but a key.
 """
 
 import argparse
@@ -28,17 +30,21 @@ import asyncpg
 
 from bench.support.http_load import Outcome
 from bench.support.serving import Serving, await_ready, environment, free_port, machine, rss_mb
-from bench.support.tmf_records import PRODUCTS_EACH, individual, load_products, owners_of
+from bench.support.tmf_records import PRODUCTS_EACH, TENANT, individual, load_products, owners_of
 from trunkline.app.migrate import upgrade
 from trunkline.app.place import KEY_FILE
 from trunkline.app.prepare import prepare
 from trunkline.app.settings import Settings
 from trunkline.bss.party.resources import individuals
 from trunkline.bss.product_inventory.resources import products
+from trunkline.kernel.context import Context
+from trunkline.kernel.db import Database
 from trunkline.kernel.db.embedded import EmbeddedServer
 from trunkline.kernel.tmf.apis import api_path
 from trunkline.kernel.tmf.document import encode
+from trunkline.kernel.transfer import Advance, ImportRequest, import_records, read_rows
 
+IMPORTED = 20_000
 FILTER = "relatedParty.partyOrPartyRole.id"
 V4_FILTER = "relatedParty.id"
 OLDER = f"{api_path('TMF637', 4)}/product"
@@ -102,6 +108,34 @@ def measure(ours: Serving, peer: Serving, options: argparse.Namespace) -> dict[s
     }
 
 
+async def imports(dsn: str, home: Path, count: int) -> dict[str, Any]:
+    """Import so many individuals from a file, after a bare COPY of as many."""
+    file = home / "individuals.ndjson"
+    documents = [encode({"id": f"import-{n:08d}"} | individual(n)) for n in range(count)]
+    file.write_bytes(b"".join(document + b"\n" for document in documents))
+    connection = await asyncpg.connect(dsn)
+    began = time.perf_counter()
+    rows = [("bench", f"import-{n:08d}", document.decode()) for n, document in enumerate(documents)]
+    await connection.copy_records_to_table("peer_individual", columns=["tenant", "id", "doc"], records=rows)
+    bare = count / (time.perf_counter() - began)
+    await connection.close()
+    database = await Database.connect(dsn, max_size=2)
+    context = Context(tenant=TENANT, actor="bench", channel="cli", now=database.clock.now(), correlation_id="bench")
+
+    async def tell(_: Advance) -> None:
+        pass
+
+    began = time.perf_counter()
+    with file.open("rb") as opened:
+        request = ImportRequest(name=file.name, sha256="bench")
+        lines = read_rows(opened, "ndjson", individuals.entity)
+        report = await import_records(database, individuals, lines, request, context, tell)
+    rate = count / (time.perf_counter() - began)
+    await database.close()
+    assert report.created == count
+    return {"import_per_s": round(rate), "import_vs_copy": round(rate / bare, 3)}
+
+
 async def _fill(dsn: str, home: Path, rows: int) -> None:
     await prepare(Settings(home=home), dsn)
     connection = await asyncpg.connect(dsn)
@@ -132,6 +166,7 @@ def main() -> None:
             running(peer_words, home, ports[1], dsn) as (peer, _),
         ):
             figures = measure(ours, peer, options)
+        figures |= asyncio.run(imports(dsn, home, IMPORTED))
         print(json.dumps(figures | {"startup_s": round(startup, 2), "rows": options.rows} | machine()))
     finally:
         server.stop()
