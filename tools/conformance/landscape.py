@@ -21,7 +21,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What a domain asks of a resource beyond its contract.
 
     resource    stored name; `apis` ("TMF620", "TMF620v4") limits it to these faces
-    set         merged into every document made (RFC 7396: null removes); "@id:category" stands for a record's id,
+    set         merged into every document made (RFC 7396); "@none" removes, "@id:category" stands for a record's id,
                 "@new:category" for that of one made for each document
     server_set  attributes that the server decides, whatever is sent
     why         the rule of the domain
@@ -76,15 +76,15 @@ class Landscape:
                 subject.contract.of(subject.name)["create"].request
             ):
                 made[subject.states.attribute] = subject.states.initial
-        said: Document = {}
-        for seed in self.seeds(subject):
-            said = merged(said, self._filled(seed.set))
+        wishes = [self._filled(seed.set) for seed in self.seeds(subject)]
+        said = {name for wish in wishes for name in wish}
         for reference in subject.references:
             if reference.path.partition(".")[0].removesuffix("[*]") not in said:
                 for item in _objects(made, reference.path.replace("[*]", "").split(".")):
                     self._refer(item, reference.to)
-        whole: Document = merged(made, said)
-        return whole
+        for wish in wishes:
+            made = merged(made, wish)
+        return made
 
     def record(self, stored: str) -> Document:
         """A record of the resource, the same at every call. Raises NotApplicable when none can be made."""
@@ -130,6 +130,8 @@ class Landscape:
             return {name: self._filled(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._filled(inner) for inner in value]
+        if value == "@none":
+            return None
         if isinstance(value, str) and value.startswith("@id:"):
             return self.record(value.removeprefix("@id:"))["id"]
         if isinstance(value, str) and value.startswith("@new:"):

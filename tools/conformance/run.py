@@ -1,6 +1,7 @@
 """A run: every rule on every resource of every API in every generation, on a server that is up."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -43,6 +44,7 @@ def _check(
 ) -> Result:
     headers = {"Authorization": f"Bearer {key}"}
     document = http.send("GET", "/openapi.json", headers, None).json()
+    _put_file(http, headers)
     everything = served(contracts, document)
     subjects = [subject for api in everything for subject in api.subjects]
     landscape = Landscape(http, headers, sorted(subjects, key=lambda subject: -subject.generation), read_seeds())
@@ -61,6 +63,13 @@ def _check(
     finally:
         listener.close()
     return Result(apis, outcomes)
+
+
+def _put_file(http: HttpClient, headers: Mapping[str, str]) -> None:
+    """The file that import jobs take in: one specification. A server without such files has no such jobs either."""
+    row = {"id": "conformance", "@type": "EntitySpecification", "name": "conformance"}
+    kind = {"Content-Type": "application/octet-stream"}
+    http.send("POST", "/trunkline/v1/exchange?file=conformance.ndjson", {**headers, **kind}, json.dumps(row).encode())
 
 
 def _api(api: Api, landscape: Landscape, listener: hub.Listener) -> list[Outcome]:

@@ -62,6 +62,8 @@ from trunkline.kernel.tmf.mount import Alias
 from trunkline.kernel.tmf.resource import Resource
 from trunkline.kernel.tmf.router import resource_endpoints
 from trunkline.kernel.tmf.stream_router import stream_endpoint
+from trunkline.kernel.transfer import api as transfer_api
+from trunkline.kernel.transfer import tmf_jobs as transfer_jobs
 from trunkline.kernel.web import Endpoint
 from trunkline.oss.activation import resources as activation
 from trunkline.oss.activation.ports import AccessDriver
@@ -146,6 +148,7 @@ def endpoints(
         *service_order_api.endpoints(),
         *plans_api.endpoints(),
         *jobs_api.endpoints(),
+        *transfer_api.endpoints(),
         *crossing_api.endpoints(),
         *security.endpoints(),
         *clock_api.endpoints(movable=settings.mode == "demo"),
@@ -188,6 +191,9 @@ def job_actions(settings: Settings) -> JobActions:
     actions = JobActions()
     billing_jobs.register(actions)
     cdr_files_api.register(actions, settings.home)
+    transfer_jobs.register(
+        actions, [domain.transfer for domain in (product_catalog, service_catalog, resource_catalog, entity_catalog)]
+    )
     return actions
 
 

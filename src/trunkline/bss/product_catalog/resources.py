@@ -7,12 +7,16 @@ from datetime import datetime
 
 from trunkline.bss.product_catalog.entities import (
     CATEGORY,
+    EXPORT_JOB,
+    IMPORT_JOB,
     PRODUCT_CATALOG,
     PRODUCT_OFFERING,
     PRODUCT_OFFERING_PRICE,
     PRODUCT_SPECIFICATION,
     PROMOTION,
     Category,
+    ExportJob,
+    ImportJob,
     ProductCatalog,
     ProductOffering,
     ProductOfferingPrice,
@@ -20,6 +24,8 @@ from trunkline.bss.product_catalog.entities import (
     Promotion,
 )
 from trunkline.kernel.tmf import Document, LifeCycle, Reference, Resource
+from trunkline.kernel.transfer.tmf_jobs import LIFE_CYCLE as JOB_LIFE_CYCLE
+from trunkline.kernel.transfer.tmf_jobs import TransferApi
 
 LIFE_CYCLE = LifeCycle(
     attribute="lifecycleStatus",
@@ -89,3 +95,13 @@ def is_sellable(offering: Document, now: datetime) -> bool:
 
 
 promotions = Resource(Promotion, PROMOTION, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",))
+
+export_jobs = Resource(ExportJob, EXPORT_JOB, domain="product_catalog", life_cycle=JOB_LIFE_CYCLE)
+
+import_jobs = Resource(ImportJob, IMPORT_JOB, domain="product_catalog", life_cycle=JOB_LIFE_CYCLE)
+
+transfer = TransferApi(
+    export_jobs,
+    import_jobs,
+    (categories, product_specifications, product_offering_prices, product_offerings, product_catalogs),
+)

@@ -21,6 +21,7 @@ from trunkline.kernel.web.body import SIZE_MAX
 from trunkline.kernel.web.json_check import check_json
 
 FORMATS = ("ndjson", "csv")
+MEDIA_TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv"}
 _BOM = b"\xef\xbb\xbf"
 _PLAIN = ("string", "datetime", "date")
 
@@ -29,6 +30,20 @@ def format_of(name: str) -> str:
     """The format that a file's name tells: `.csv`, else NDJSON; `.gz` is looked through."""
     path = PurePath(name.removesuffix(".gz"))
     return "csv" if path.suffix.lower() == ".csv" else "ndjson"
+
+
+def form_of_media(media_type: str) -> str:
+    """The format of a media type. Raises Invalid for another."""
+    given = media_type.partition(";")[0].strip().lower()
+    for form, known in MEDIA_TYPES.items():
+        if given == known:
+            return form
+    raise Invalid(
+        "unknownFormat",
+        f"{media_type[:60]!r} is no form that records are exchanged in.",
+        path="$.contentType",
+        allowed=tuple(MEDIA_TYPES.values()),
+    )
 
 
 def read_rows(file: IO[bytes], form: str, entity: type[msgspec.Struct]) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Table of imports: which file was taken over, by whom, and how far it is."""
+"""Tables of imports (which file, by whom, how far) and of the files that jobs read and write."""
 
 import sqlalchemy as sa
 
@@ -6,7 +6,7 @@ SCHEMA = "kernel"
 
 
 def define(metadata: sa.MetaData) -> None:
-    """Add the table to `metadata`."""
+    """Add the tables to `metadata`."""
     text, instant = sa.Text, sa.DateTime(timezone=True)
     sa.Table(
         "import_run",
@@ -29,5 +29,16 @@ def define(metadata: sa.MetaData) -> None:
             unique=True,
             postgresql_where=sa.text("finished_at is null"),
         ),
+        schema=SCHEMA,
+    )
+    sa.Table(
+        "exchange_file",
+        metadata,
+        sa.Column("tenant", text, primary_key=True),
+        sa.Column("name", text, primary_key=True),
+        sa.Column("media_type", text, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.Column("made_by", text, nullable=False),
+        sa.Column("made_at", instant, nullable=False),
         schema=SCHEMA,
     )

@@ -6,11 +6,17 @@ An attribute of ours, `allocation`, says where an instance comes from when an or
 """
 
 from trunkline.kernel.tmf import LifeCycle, Reference, Resource
+from trunkline.kernel.transfer.tmf_jobs import LIFE_CYCLE as JOB_LIFE_CYCLE
+from trunkline.kernel.transfer.tmf_jobs import TransferApi
 from trunkline.oss.resource_catalog.entities import (
+    EXPORT_JOB,
+    IMPORT_JOB,
     RESOURCE_CANDIDATE,
     RESOURCE_CATALOG,
     RESOURCE_CATEGORY,
     RESOURCE_SPECIFICATION,
+    ExportJob,
+    ImportJob,
     ResourceCandidate,
     ResourceCatalog,
     ResourceCategory,
@@ -39,4 +45,14 @@ resource_categories = Resource(
 )
 resource_catalogs = Resource(
     ResourceCatalog, RESOURCE_CATALOG, domain="resource_catalog", life_cycle=LIFE_CYCLE, hot=("name",)
+)
+
+export_jobs = Resource(ExportJob, EXPORT_JOB, domain="resource_catalog", life_cycle=JOB_LIFE_CYCLE)
+
+import_jobs = Resource(ImportJob, IMPORT_JOB, domain="resource_catalog", life_cycle=JOB_LIFE_CYCLE)
+
+transfer = TransferApi(
+    export_jobs,
+    import_jobs,
+    (resource_specifications, resource_candidates, resource_categories, resource_catalogs),
 )

@@ -7,12 +7,18 @@ A CFS names its RFS in `serviceSpecRelationship` (relationshipType "realizedBy")
 """
 
 from trunkline.kernel.tmf import LifeCycle, Reference, Resource
+from trunkline.kernel.transfer.tmf_jobs import LIFE_CYCLE as JOB_LIFE_CYCLE
+from trunkline.kernel.transfer.tmf_jobs import TransferApi
 from trunkline.oss.resource_catalog.resources import resource_specifications
 from trunkline.oss.service_catalog.entities import (
+    EXPORT_JOB,
+    IMPORT_JOB,
     SERVICE_CANDIDATE,
     SERVICE_CATALOG,
     SERVICE_CATEGORY,
     SERVICE_SPECIFICATION,
+    ExportJob,
+    ImportJob,
     ServiceCandidate,
     ServiceCatalog,
     ServiceCategory,
@@ -51,4 +57,14 @@ service_categories = Resource(
 )
 service_catalogs = Resource(
     ServiceCatalog, SERVICE_CATALOG, domain="service_catalog", life_cycle=LIFE_CYCLE, hot=("name",)
+)
+
+export_jobs = Resource(ExportJob, EXPORT_JOB, domain="service_catalog", life_cycle=JOB_LIFE_CYCLE)
+
+import_jobs = Resource(ImportJob, IMPORT_JOB, domain="service_catalog", life_cycle=JOB_LIFE_CYCLE)
+
+transfer = TransferApi(
+    export_jobs,
+    import_jobs,
+    (service_specifications, service_candidates, service_categories, service_catalogs),
 )
