@@ -89,12 +89,13 @@ def _line(row: Record) -> LineExplanation:
 
 
 def _usage(row: Record) -> UsageLink:
-    """The records behind a line: the usage of the product in the line's time."""
+    """The records behind a line: those that are on it. Product and time are what an index finds them by."""
     where = urlencode(
         {
             "ratedProductUsage.productRef.id": row["product_id"],
             "usageDate.gte": instant_text(row["covers_start"]),
             "usageDate.lte": row["covers_end"].isoformat(),
+            "usageCharacteristic.billLine": row["id"],
         }
     )
     return UsageLink(

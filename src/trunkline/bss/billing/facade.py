@@ -5,7 +5,7 @@ from trunkline.bss.billing.explanation import explain_bill, issued
 from trunkline.bss.billing.issue import BillAccount, bill_account
 from trunkline.bss.billing.on_demand import bill_now
 from trunkline.bss.billing.rendering import Printer, render
-from trunkline.bss.billing.run import check_run, get_run, open_run, run_bills
+from trunkline.bss.billing.run import break_off, check_run, get_run, open_run, run_bills
 
 __all__ = [
     "BillAccount",
@@ -13,6 +13,7 @@ __all__ = [
     "bill_account",
     "bill_now",
     "billing_findings",
+    "break_off",
     "check_run",
     "explain_bill",
     "get_run",

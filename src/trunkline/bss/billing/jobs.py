@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from trunkline.bss.billing.contracts import JOB_KIND, RunBills
-from trunkline.bss.billing.facade import run_bills
+from trunkline.bss.billing.facade import break_off, run_bills
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database
-from trunkline.kernel.jobs import JobActions, JobRun
+from trunkline.kernel.errors import Unavailable
+from trunkline.kernel.jobs import JobActions, JobCancelled, JobLost, JobRun
 
 
 def register(actions: JobActions) -> None:
@@ -24,6 +25,12 @@ async def run(job: JobRun, database: Database, context: Context) -> dict[str, An
         job.check()
 
     command = msgspec.convert(job.input, RunBills)
-    view = await run_bills(database, job.id, command, context, progress)
+    try:
+        view = await run_bills(database, job.id, command, context, progress)
+    except (JobLost, Unavailable):
+        raise  # another worker goes on with it
+    except Exception as error:
+        await break_off(database, job.id, "cancelled" if isinstance(error, JobCancelled) else "failed", context)
+        raise
     shown: dict[str, Any] = msgspec.to_builtins(view)
     return shown

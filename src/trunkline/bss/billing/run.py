@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import asyncpg
+
 from trunkline.bss.account.resources import billing_accounts, billing_cycle_specifications
 from trunkline.bss.billing import store
 from trunkline.bss.billing.contracts import AccountOutcome, BillRunView, OutcomeKind, RunBills
@@ -14,6 +16,7 @@ from trunkline.kernel.period import local_date
 from trunkline.kernel.tmf import Document
 from trunkline.kernel.tmf.keyset import Place
 from trunkline.kernel.tmf.query import Clause, Query
+from trunkline.kernel.web.database_fault import DATABASE_AWAY, database_refusal
 
 Progress = Callable[[int, int | None], Awaitable[None]]
 """Is told how many accounts are done, and of how many where that is known."""
@@ -72,6 +75,12 @@ async def open_run(uow: UnitOfWork, run_id: str, command: RunBills, context: Con
     await store.open_run(uow, run_id, command.cut_off_date, command.cycle, context.now, context)
 
 
+async def break_off(database: Database, run_id: str, state: str, context: Context) -> None:
+    """Note that a run ended before it saw all its accounts: `failed` or `cancelled`. Running the day again goes on."""
+    async with database.unit_of_work() as uow:
+        await store.close_run(uow, context.tenant, run_id, database.clock.now(), state)
+
+
 async def get_run(session: ReadSession, run_id: str, context: Context) -> BillRunView:
     """A run and how far it is. Raises NotFound."""
     row = await store.run_row(session, context.tenant, run_id)
@@ -100,10 +109,13 @@ async def _one(database: Database, run_id: str, command: RunBills, account_id: s
             wanted = BillAccount(account_id=account_id, cut_off_day=command.cut_off_date, run_id=run_id)
             outcome = await bill_account(uow, wanted, context)
             await store.put_outcome(uow, run_id, outcome, context.now, context)
-    except TrunklineError as error:
-        if error.retryable:
+    except (TrunklineError, asyncpg.PostgresError) as error:
+        refusal = error if isinstance(error, TrunklineError) else database_refusal(error)
+        if refusal is None or refusal.code == DATABASE_AWAY:
             raise
-        failed = AccountOutcome(account_id=account_id, outcome=OutcomeKind.FAILED, code=error.code, message=str(error))
+        failed = AccountOutcome(
+            account_id=account_id, outcome=OutcomeKind.FAILED, code=refusal.code, message=str(refusal)
+        )
         async with database.unit_of_work() as uow:
             await store.put_outcome(uow, run_id, failed, context.now, context)
 

@@ -148,13 +148,14 @@ async def open_run(
     )
 
 
-async def close_run(uow: UnitOfWork, tenant: str, run_id: str, finished_at: datetime) -> None:
-    """Note that a run has seen all its accounts."""
+async def close_run(uow: UnitOfWork, tenant: str, run_id: str, finished_at: datetime, state: str = "completed") -> None:
+    """Note that a run has seen all its accounts, or how it ended before."""
     await uow.execute(
-        "update billing.bill_run set state = 'completed', finished_at = $3 where tenant = $1 and id = $2",
+        "update billing.bill_run set state = $4, finished_at = $3 where tenant = $1 and id = $2 and state = 'running'",
         tenant,
         run_id,
         finished_at,
+        state,
     )
 
 

@@ -41,6 +41,7 @@ LIFE_CYCLE = LifeCycle(
     },
 )
 SELLABLE = frozenset({"Active", "Launched"})
+WITHDRAWN = frozenset({"Rejected", "Retired", "Obsolete"})
 
 categories = Resource(Category, CATEGORY, domain="product_catalog", life_cycle=LIFE_CYCLE, hot=("name",))
 categories.refer(Reference("parent", to=(categories,)))
@@ -84,13 +85,24 @@ product_catalogs = Resource(
 
 def is_sellable(offering: Document, now: datetime) -> bool:
     """Whether the offering may be sold at this instant: life cycle, `isSellable` and validity."""
-    valid = offering.get("validFor", {})
-    start, end = valid.get("startDateTime"), valid.get("endDateTime")
     return (
         offering.get("lifecycleStatus") in SELLABLE
         and offering.get("isSellable", True) is True
-        and (start is None or datetime.fromisoformat(start) <= now)
-        and (end is None or now < datetime.fromisoformat(end))
+        and _is_valid(offering, now)
+    )
+
+
+def is_chargeable(price: Document, now: datetime) -> bool:
+    """Whether a price of an offering is sold with it at this instant: not withdrawn, and valid. Its `validFor` says when it
+    is sold; what was sold stays as sold."""
+    return price.get("lifecycleStatus") not in WITHDRAWN and _is_valid(price, now)
+
+
+def _is_valid(record: Document, now: datetime) -> bool:
+    limits = record.get("validFor", {})
+    start, end = limits.get("startDateTime"), limits.get("endDateTime")
+    return (start is None or datetime.fromisoformat(start) <= now) and (
+        end is None or now < datetime.fromisoformat(end)
     )
 
 

@@ -5,7 +5,12 @@ from collections.abc import Iterable
 from trunkline.bss.account.resources import billing_accounts
 from trunkline.bss.customer.resources import customers
 from trunkline.bss.party.resources import individuals, organizations
-from trunkline.bss.product_catalog.resources import is_sellable, product_offering_prices, product_offerings
+from trunkline.bss.product_catalog.resources import (
+    is_chargeable,
+    is_sellable,
+    product_offering_prices,
+    product_offerings,
+)
 from trunkline.bss.product_ordering.contracts import ACCEPTED
 from trunkline.bss.product_ordering.entities import (
     CANCEL_PRODUCT_ORDER,
@@ -14,6 +19,7 @@ from trunkline.bss.product_ordering.entities import (
     ProductOrder,
 )
 from trunkline.bss.product_ordering.model import item_problems, price_as_sold, total_price
+from trunkline.bss.rating.facade import from_offering_price
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import UnitOfWork
 from trunkline.kernel.errors import Invalid, Unprocessable
@@ -99,7 +105,11 @@ async def complete_order(uow: UnitOfWork, order: Document, context: Context) -> 
                 )
             )
         item["productOffering"] |= {"name": offering["name"]} | _version(offering)
-        item["itemPrice"] = [price_as_sold(price) for price in await _prices(uow, offering, context)]
+        prices = await _prices(uow, offering, context)
+        refused = _unfit(prices, f"$.productOrderItem[{n}].productOffering")
+        problems += refused
+        if not refused:
+            item["itemPrice"] = [price_as_sold(price) for price in prices]
     if problems:
         raise Unprocessable.all_of(problems)
     order["orderTotalPrice"] = total_price(order)
@@ -130,7 +140,29 @@ def accepted(order: Document, context: Context) -> Event:
     )
 
 
+def _unfit(prices: Iterable[Document], path: str) -> list[Invalid]:
+    """A problem for each price that nobody could charge: better found before the sale than on the bill."""
+    problems: list[Invalid] = []
+    for price in prices:
+        try:
+            if "id" not in price:
+                raise Unprocessable("priceWithoutId", "A price of the offering has no id.", path="$")
+            from_offering_price(price)
+        except Invalid as error:
+            name = price.get("name") or price.get("id", "")
+            problems.append(
+                Unprocessable(
+                    error.code,
+                    f"The offering's price {name!r} cannot be charged.",
+                    message=f"{error} ({error.path} of the price). Correct it in the catalog.",
+                    path=path,
+                )
+            )
+    return problems
+
+
 async def _prices(uow: UnitOfWork, offering: Document, context: Context) -> list[Document]:
+    """The prices that the offering is sold at now."""
     found = []
     for reference in offering.get("productOfferingPrice", ()):
         price = (
@@ -138,7 +170,7 @@ async def _prices(uow: UnitOfWork, offering: Document, context: Context) -> list
             if "id" in reference
             else reference
         )
-        if price is not None:
+        if price is not None and is_chargeable(price, context.now):
             found.append(price)
     return found
 

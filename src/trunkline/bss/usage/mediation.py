@@ -164,7 +164,10 @@ async def rate(uow: UnitOfWork, drafts: Sequence[Draft], context: Context) -> li
             if owner is None:
                 raise owners.unknown(draft.identifier_kind, draft.identifier)
             assert draft.unit is not None
-            charge = await tariffs.charge(owner.product_id, draft.unit, draft.cumulative, draft.quantity)
+            assert draft.occurred_at is not None
+            charge = await tariffs.charge(
+                owner.product_id, draft.unit, draft.cumulative, draft.quantity, draft.occurred_at
+            )
         except Refused as refused:
             draft.outcome, draft.reason, draft.message = Outcome.SUSPENDED, refused.code, refused.reason
             continue

@@ -1,5 +1,5 @@
 """Usage and its specifications (TMF635). Usage is a projection of the mediated records: read here, made by mediation
-(`posting` takes one in).
+(`posting` takes one in). The characteristic `billLine` names the line of the bill that it is on.
 
 A usage's status shows its outcome: received (held, waiting for repair), rated (also when free), rejected, billed.
 """
@@ -20,7 +20,7 @@ usages = Resource(
     domain="usage",
     relation="usage.usage_view",
     hot=("usageDate", "usageType"),
-    index=("ratedProductUsage.productRef.id",),
+    index=("ratedProductUsage.productRef.id", "usageCharacteristic.billLine"),
     writable=False,
     operations=("create", "list", "retrieve"),
 )

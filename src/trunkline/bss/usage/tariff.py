@@ -4,20 +4,23 @@ A session's charge is the price of its total, so that each increment costs the d
 same in whatever pieces and order the records come, and is rounded to 10⁻⁶ once a session instead of once a record.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from trunkline.bss.product_inventory.resources import products
 from trunkline.bss.rating.contracts import Price, PriceKind
-from trunkline.bss.rating.facade import from_product_price, rate_usage
+from trunkline.bss.rating.facade import charge_key, from_product_price, is_in_force, rate_usage
 from trunkline.bss.usage.contracts import Outcome, Refused
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.quantity import Unit
+from trunkline.kernel.tmf import Document
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """What one increment costs, and by which price."""
+    """What one increment costs, and by which price: `price_id` is its charge key."""
 
     outcome: Outcome
     reason: str | None = None
@@ -33,24 +36,25 @@ class Tariffs:
     def __init__(self, session: ReadSession, context: Context) -> None:
         self._session = session
         self._context = context
-        self._known: dict[str, tuple[Price, ...] | Refused] = {}
+        self._known: dict[str, tuple[tuple[Document, Price], ...] | Refused] = {}
 
-    async def charge(self, product_id: str, unit: Unit, cumulative: int, quantity: int) -> Charge:
-        """The charge for the last `quantity` of `cumulative` base units. Raises Refused when there is no such product,
-        or its price cannot be used."""
+    async def charge(self, product_id: str, unit: Unit, cumulative: int, quantity: int, at: datetime) -> Charge:
+        """The charge for the last `quantity` of `cumulative` base units, by the price in force at the instant. Raises
+        Refused when there is no such product, or its price cannot be used."""
         if product_id not in self._known:
             self._known[product_id] = await self._read(product_id)
         prices = self._known[product_id]
         if isinstance(prices, Refused):
             raise prices
-        price = next((price for price in prices if price.unit is unit), None)
-        if price is None:
+        found = next((one for one in prices if one[1].unit is unit and is_in_force(one[0], at)), None)
+        if found is None:
             return Charge(outcome=Outcome.FREE, reason="no-usage-price")
+        document, price = found
         if price.amount == 0:
             return Charge(outcome=Outcome.FREE, reason="price-zero")
         return Charge(
             outcome=Outcome.RATED,
-            price_id=price.id,
+            price_id=charge_key(price, document),
             micros=increment_charge(cumulative, quantity, price),
             currency=price.currency,
             facts={
@@ -61,13 +65,13 @@ class Tariffs:
             },
         )
 
-    async def _read(self, product_id: str) -> tuple[Price, ...] | Refused:
+    async def _read(self, product_id: str) -> tuple[tuple[Document, Price], ...] | Refused:
         product = await products.find(self._session, product_id, self._context)
         if product is None:
             return Refused("unknown-product", f"Product {product_id} is not in the inventory.")
         try:
             return tuple(
-                from_product_price(price, f"$.productPrice[{n}]")
+                (price, from_product_price(price, f"$.productPrice[{n}]"))
                 for n, price in enumerate(product.get("productPrice", ()))
                 if price.get("priceType") == PriceKind.USAGE
             )

@@ -7,6 +7,7 @@ import asyncpg
 
 from trunkline.kernel.errors import Conflict, Invalid, TrunklineError, Unavailable
 
+DATABASE_AWAY = "databaseUnavailable"
 _log = logging.getLogger("trunkline.web")
 
 
@@ -16,7 +17,7 @@ def _busy() -> TrunklineError:
 
 def _away() -> TrunklineError:
     return Unavailable(
-        "databaseUnavailable",
+        DATABASE_AWAY,
         "PostgreSQL does not answer.",
         message="Whether the last step was stored is not known; send it again with the same Idempotency-Key.",
     )

@@ -5,7 +5,7 @@ from alembic import op
 from trunkline.kernel.tmf.tables import resource_table_ddl
 
 revision = "0034"
-down_revision = "0032"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 

@@ -9,7 +9,7 @@ import msgspec
 from trunkline.bss.billing.contracts import ChargedSpan
 from trunkline.bss.billing.model.terms import Terms
 from trunkline.bss.rating.contracts import BillingStart, ChargeLine, Price, PriceKind
-from trunkline.bss.rating.facade import from_product_price, one_time_line, recurring_lines, usage_line
+from trunkline.bss.rating.facade import charge_key, from_product_price, one_time_line, recurring_lines, usage_line
 from trunkline.bss.usage.contracts import UsageTotal
 from trunkline.kernel.errors import Unprocessable
 from trunkline.kernel.period import Period
@@ -62,7 +62,7 @@ def assemble(
         found: list[Item] = []
         for key, price, valid in _prices(product):
             if price.kind is PriceKind.USAGE:
-                prices.setdefault((product["id"], price.id), (product, price))
+                prices[product["id"], key] = (product, price)
                 continue
             part = active.overlap(valid) if active and valid else active
             before = charged.get((product["id"], key))
@@ -99,7 +99,7 @@ def _prices(product: dict[str, Any]) -> Iterator[tuple[str, Price, Period | None
         price = from_product_price(document, path)
         limits = document.get("validFor", {})
         start, end = limits.get("startDateTime"), limits.get("endDateTime")
-        key = f"{price.id}@{start}" if start else price.id
+        key = charge_key(price, document)
         if key in seen:
             raise Unprocessable("duplicatePrice", f"The product has the price {key} twice.", path=path)
         seen.add(key)
@@ -141,7 +141,7 @@ def _item(product: dict[str, Any], key: str, line: ChargeLine, usage: UsageTotal
     return Item(
         product_id=product["id"],
         product_name=product.get("name", ""),
-        order_id=ordered.get("orderId") or ordered.get("orderId"),
+        order_id=ordered.get("orderId"),
         order_item_id=ordered.get("orderItemId"),
         charge_key=key,
         line=line,
@@ -157,7 +157,7 @@ def _usage_item(prices: Mapping[tuple[str, str], tuple[dict[str, Any], Price]], 
     line = usage_line(
         price, quantity=total.quantity, records=total.records, covers=Period(total.first_at, total.last_at)
     )
-    return _item(product, price.id, line, total)
+    return _item(product, total.price_id, line, total)
 
 
 def _merged(usage: Sequence[UsageTotal]) -> list[UsageTotal]:

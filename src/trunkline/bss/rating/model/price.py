@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,8 @@ _MONTHS = {"month": 1, "months": 1, "monthly": 1, "quarter": 3, "year": 12, "yea
 _MONTHS_MAX = 120
 _COUNTED = re.compile(r"\s*(?P<number>[0-9]{1,9})?\s*(?P<name>[A-Za-z]+)\s*")
 DEFAULT_TAX_CATEGORY = "tax"
+AMOUNT_MAX = Decimal(10) ** 12
+"""Currency units; sums of many such still fit what is stored."""
 
 
 def from_offering_price(document: dict[str, Any], path: str = "$") -> Price:
@@ -55,6 +58,20 @@ def from_product_price(document: dict[str, Any], path: str = "$") -> Price:
     )
 
 
+def charge_key(price: Price, document: dict[str, Any]) -> str:
+    """By which a price as sold is remembered as charged: its id, with its start where the sale limits it in time, as one
+    price may be sold twice, one after the other."""
+    start = document.get("validFor", {}).get("startDateTime")
+    return f"{price.id}@{start}" if start else price.id
+
+
+def is_in_force(document: dict[str, Any], at: datetime) -> bool:
+    """Whether a price as sold is charged at the instant (`validFor`, half-open)."""
+    limits = document.get("validFor", {})
+    start, end = limits.get("startDateTime"), limits.get("endDateTime")
+    return (start is None or datetime.fromisoformat(start) <= at) and (end is None or at < datetime.fromisoformat(end))
+
+
 def _price(
     document: dict[str, Any],
     *,
@@ -68,12 +85,15 @@ def _price(
     kind = _kind(document, path)
     if "value" not in money or "unit" not in money:
         raise Unprocessable("priceWithoutAmount", "A price needs an amount and its currency.", path=f"{path}.price")
+    amount = parse_amount(money["value"], f"{path}.price.value")
+    if abs(amount) > AMOUNT_MAX:
+        raise Unprocessable("amountTooLarge", f"A price is at most {AMOUNT_MAX:f}.", path=f"{path}.price.value")
     price = Price(
         id=str(identity.get("id", document.get("name", ""))),
         version=identity.get("version"),
         name=document.get("name", ""),
         kind=kind,
-        amount=parse_amount(money["value"], f"{path}.price.value"),
+        amount=amount,
         currency=money["unit"],
         taxes=taxes,
     )

@@ -35,7 +35,7 @@ def recurring_lines(
     product that ended had left. A product that ended earlier than it was charged gives the rest back, at the price and
     by the policy it was charged. Each line is (share due now − share charged before) × price, rounded once.
     """
-    due = _due(price, active, cut_off, cycle)
+    due = _due(price, active, charged, cut_off, cycle)
     lines = []
     for period in _periods(price, active, charged, due, cycle):
         before = share_of(period, charged, policy.proration, cycle.zone)
@@ -49,15 +49,26 @@ def recurring_lines(
     return Recurring(lines=tuple(lines), charged=due or (charged and Period(charged.start, charged.start)))
 
 
-def _due(price: Price, active: Period, cut_off: datetime, cycle: Cycle) -> Period | None:
-    """The part of the product's life that should be charged once this bill is made."""
-    if active.start > cut_off or (active.end is not None and active.end <= active.start):
+def _due(price: Price, active: Period, charged: Period | None, cut_off: datetime, cycle: Cycle) -> Period | None:
+    """The part of the product's life that should be charged once this bill is made.
+
+    What was charged stays charged unless the product ended before: a bill for an earlier day than the last one, made up
+    for later, gives nothing back.
+    """
+    if active.end is not None and active.end <= active.start:
         return None
-    current = period_at(cut_off, active.start, price.period_months, cycle)
-    assert current.end is not None
-    until = current.end if price.timing is Timing.IN_ADVANCE else current.start
-    if active.end is not None and (active.end <= cut_off or active.end < until):
-        until = active.end
+    until = None if charged is None else charged.end
+    if active.start <= cut_off:
+        current = period_at(cut_off, active.start, price.period_months, cycle)
+        assert current.end is not None
+        reached = current.end if price.timing is Timing.IN_ADVANCE else current.start
+        if active.end is not None and active.end <= cut_off:
+            reached = active.end
+        until = reached if until is None else max(until, reached)
+    if until is None:
+        return None
+    if active.end is not None:
+        until = min(until, active.end)
     return Period(active.start, until) if until > active.start else None
 
 
