@@ -21,22 +21,20 @@ async def following_clock(database: Database) -> AsyncIterator[None]:
     def heard(seconds: str) -> None:
         database.clock.set_offset(timedelta(seconds=float(seconds)))
 
-    async def follow() -> None:
+    async def look() -> None:
         while True:
             with contextlib.suppress(*_AWAY):  # the database may be away; the next round reads the offset again
-                connection = await database.listen(CLOCK_CHANNEL, heard)
-                try:
-                    while not connection.is_closed():
-                        await database.refresh_clock()
-                        await asyncio.sleep(1)
-                finally:
-                    with contextlib.suppress(*_AWAY):
-                        await connection.close(timeout=2)
-            await asyncio.sleep(0.5)
+                await database.refresh_clock()
+            await asyncio.sleep(1)
 
-    task = asyncio.create_task(follow())
+    tasks = [asyncio.create_task(look()), asyncio.create_task(database.listening({CLOCK_CHANNEL: heard}, _nothing))]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _nothing() -> None:
+    """A move that was missed is read within a second."""

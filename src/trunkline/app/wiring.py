@@ -76,6 +76,7 @@ from trunkline.oss.resource_catalog import resources as resource_catalog
 from trunkline.oss.resource_inventory import resources as resource_inventory
 from trunkline.oss.resource_order import resources as resource_order
 from trunkline.oss.resource_pool import api as resource_pool_api
+from trunkline.oss.resource_pool import facade as resource_pool_facade
 from trunkline.oss.resource_pool import resources as resource_pool
 from trunkline.oss.service_catalog import resources as service_catalog
 from trunkline.oss.service_inventory import resources as service_inventory
@@ -101,9 +102,10 @@ RECORDS: tuple[ModuleType, ...] = (
 )
 HOOKS: tuple[ModuleType, ...] = (
     *(product_ordering_facade, billing_facade),
-    *(service_order_facade, service_qualification_facade),
+    *(service_order_facade, service_qualification_facade, resource_pool_facade),
 )
-"""Modules whose import attaches behaviour to a resource (`after_create`, `prepare`); named, so that none is forgotten."""
+"""Modules whose import attaches behaviour to a resource (`prepare`, `after_create`, `before_delete`), so that none is
+forgotten."""
 STUBBED = crossings.declare()
 """Names of the resources of which each half keeps a stub of the other's records."""
 SUBSCRIBERS: tuple[ModuleType, ...] = (order_to_activate, service_order_subscribers)

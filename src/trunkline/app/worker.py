@@ -15,7 +15,7 @@ from trunkline.app.settings import Settings
 from trunkline.bss.usage.facade import close_idle_sessions
 from trunkline.kernel.clock import Clock
 from trunkline.kernel.db import Database
-from trunkline.kernel.errors import Unavailable, Unprocessable
+from trunkline.kernel.errors import TrunklineError, Unavailable
 from trunkline.kernel.events.hub_delivery import HubSender
 from trunkline.kernel.events.inbox import Consumers
 from trunkline.kernel.events.relay import Relay
@@ -86,8 +86,10 @@ async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
             for tenant in known:
                 try:
                     await _free_members(database, tenant)
-                except Unprocessable as error:  # a pool that says something of its quarantine which is none
-                    log.error("pool_members_wait", tenant=tenant, error=str(error))
+                except TrunklineError as error:
+                    if isinstance(error, Unavailable):
+                        raise
+                    log.exception("pool_members_wait", tenant=tenant)  # the other tenants' do not
         except (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("due_work_waits", error=type(error).__name__)
         await _pause(database.clock, stop)

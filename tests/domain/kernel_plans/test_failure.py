@@ -354,3 +354,47 @@ async def test_a_handler_that_takes_too_long_is_stopped(database: Database) -> N
     assert plan.step("a").error == {"code": "timedOut", "reason": "It took longer than it may."}
     async with database.read() as session:
         assert await session.fetch_value("select count(*) from effect") == 0
+
+
+async def test_while_a_plan_is_cancelled_only_what_takes_back_is_tried_again(database: Database) -> None:
+    actions, network, broken = StepActions(), set[str](), True
+
+    @actions.callout("on")
+    async def on(_step: StepRun, _context: Context) -> None:
+        network.add("line")
+        raise Conflict("refused", "The line does not answer.")
+
+    @actions.callout("off")
+    async def off(_step: StepRun, _context: Context) -> None:
+        if broken:
+            raise Conflict("refused", "The device refuses.")
+        network.discard("line")
+
+    plan_id = await create(database, StepSpec(name="a", kind=StepKind.CALLOUT, action="on", undo="off"))
+    async with running(database, actions):
+        await until_state(database, plan_id, "failed")
+        async with database.unit_of_work() as uow:
+            await cancel_plan(uow, plan_id, context(database))
+        plan = await until_step(database, plan_id, "undo a", "failed")
+        with pytest.raises(Conflict, match="only a step that takes something back"):
+            async with database.unit_of_work() as uow:
+                await retry_step(uow, plan_id, plan.step("a").n, context(database))
+        broken = False
+        async with database.unit_of_work() as uow:
+            await retry_step(uow, plan_id, plan.step("undo a").n, context(database))
+        await until_state(database, plan_id, "cancelled")
+    assert network == set()
+
+
+async def test_a_step_that_ends_its_last_worker_while_its_plan_is_cancelled_does_not_keep_it(
+    database: Database,
+) -> None:
+    plan_id = await create(database, StepSpec(name="a", action="x"))
+    for n in range(leases.LOSSES_MAX):
+        assert len(await leases.claim(database, "worker-1", 10, callouts=False)) == 1
+        async with database.unit_of_work() as uow:
+            if n == leases.LOSSES_MAX - 1:
+                await cancel_plan(uow, plan_id, context(database))
+            await uow.execute("update kernel.step set lease_until = clock_timestamp() - interval '1 ms'")
+            await leases.take_back(uow, database.clock.now())
+    assert (await show(database, plan_id)).state == "cancelled"

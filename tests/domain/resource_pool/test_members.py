@@ -148,3 +148,29 @@ async def test_a_quarantine_that_is_no_duration_is_refused(database: Database, q
     async with database.unit_of_work() as uow:
         with pytest.raises(NotFound):
             await resource_pools.get(uow, "p", at())
+
+
+async def test_a_pool_goes_with_its_free_members_and_not_while_others_are_held_or_rest(database: Database) -> None:
+    number = await hold(database, "numbers", "h1")
+    with pytest.raises(Conflict, match=rf"{number} \(reserved\)\. Nothing was deleted"):
+        async with database.unit_of_work() as uow:
+            await resource_pools.delete(uow, "numbers", at())
+    assert len(await members(database, "numbers")) == 3
+    async with database.unit_of_work() as uow:
+        await pools.release(uow, "h1", at())
+    with pytest.raises(Conflict, match=rf"{number} \(quarantined\)"):
+        async with database.unit_of_work() as uow:
+            await resource_pools.delete(uow, "numbers", at())
+    async with database.unit_of_work() as uow:
+        await pools.end_quarantines(uow, at(timedelta(days=3)))
+        await resource_pools.delete(uow, "numbers", at(timedelta(days=3)))
+    assert await members(database, "numbers") == {}
+    assert len(await members(database, "numbers", tenant="t2")) == 3
+
+
+async def test_what_is_held_of_a_pool_that_is_gone_can_be_given_back(database: Database) -> None:
+    await hold(database, "numbers", "h1")
+    async with database.unit_of_work() as uow:  # as by a restore of parts
+        await uow.execute("delete from resource_pool.resource_pool where tenant = 't1' and id = 'numbers'")
+    async with database.unit_of_work() as uow:
+        assert await pools.release(uow, "h1", at()) == 1

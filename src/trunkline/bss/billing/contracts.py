@@ -97,7 +97,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class LineExplanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Why a line is on the bill. `text` is the whole of it in words; `formula` the numbers alone.
 
-    start, end  what the line pays for, half-open
+    start, end  what the line pays for, half-open; of usage the first and the last record's instants
     days        days charged of `period_days`, negative when given back; None where days do not count
     """
 

@@ -135,10 +135,12 @@ async def tax_rows(session: ReadSession, tenant: str, bill_id: str) -> Sequence[
 async def open_run(
     uow: UnitOfWork, run_id: str, day: date, cycle_id: str | None, started_at: datetime, context: Context
 ) -> None:
-    """Note that a run has begun; a run that is taken up again keeps what it was."""
+    """Note that a run has begun; one that is taken up again keeps its beginning, and runs again unless it is complete."""
     await uow.execute(
         """insert into billing.bill_run(tenant, id, cut_off_day, cycle_id, state, started_at, correlation_id)
-           values ($1, $2, $3, $4, 'running', $5, $6) on conflict (tenant, id) do nothing""",
+           values ($1, $2, $3, $4, 'running', $5, $6)
+           on conflict (tenant, id) do update set state = 'running', finished_at = null
+            where bill_run.state in ('failed', 'cancelled')""",
         context.tenant,
         run_id,
         day,

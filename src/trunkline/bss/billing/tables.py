@@ -29,7 +29,7 @@ def _runs(metadata: sa.MetaData) -> None:
         _instant("started_at"),
         _instant("finished_at", nullable=True),
         _text("correlation_id"),
-        sa.CheckConstraint("state in ('running', 'completed')", name="state"),
+        sa.CheckConstraint("state in ('running', 'completed', 'failed', 'cancelled')", name="state"),
         schema=SCHEMA,
     )
     table = sa.Table(

@@ -68,8 +68,8 @@ def price_as_sold(price: Document) -> Document:
         sold["recurringChargePeriod"] = f"{length} {price['recurringChargePeriodType']}"
     if "chargeTiming" in price:
         sold["chargeTiming"] = price["chargeTiming"]
-    if "unitOfMeasure" in price:
-        unit = price["unitOfMeasure"]
+    unit = price.get("unitOfMeasure", {})
+    if "units" in unit:
         sold["unitOfMeasure"] = f"{unit.get('amount', 1)} {unit['units']}"
     return sold
 

@@ -1,13 +1,16 @@
-"""The installation's PostgreSQL for one process: `unit_of_work()` commits, `read()` cannot write, `listen()` wakes."""
+"""The installation's PostgreSQL for one process: `unit_of_work()` commits, `read()` cannot write, `listening()`
+hears."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
+import asyncpg
+
 from trunkline.kernel.clock import Clock
-from trunkline.kernel.db.connecting import LOST, Connection, connect
+from trunkline.kernel.db.connecting import LOST, connect
 from trunkline.kernel.db.edge import OnOneConnection, Reading, Unit
 from trunkline.kernel.db.pool import Pool
 from trunkline.kernel.db.session import ReadSession, Record
@@ -16,6 +19,7 @@ from trunkline.kernel.errors import Unavailable
 
 WAKE_CHANNEL = "trunkline_wake"
 CLOCK_CHANNEL = "trunkline_clock"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 class Database:
@@ -70,15 +74,35 @@ class Database:
         if self._notifier is None or self._notifier.done():
             self._notifier = asyncio.create_task(self._notify())
 
-    async def listen(self, channel: str, heard: Callable[[str], None]) -> Connection:
-        """A connection of its own that calls `heard(payload)` for each notification; the caller closes it."""
-        connection = await connect(self.dsn)
-        try:
-            await connection.add_listener(channel, lambda _c, _pid, _channel, payload: heard(str(payload)))
-        except BaseException:
-            connection.terminate()  # also when we are cancelled here: nobody else knows of the connection yet
-            raise
-        return connection
+    async def listening(
+        self,
+        channels: Mapping[str, Callable[[str], None]],
+        connected: Callable[[], None],
+        lost: Callable[[], None] | None = None,
+    ) -> None:
+        """Keep a connection that hears these channels, until cancelled; outlives the loss of the server.
+
+        channels   name → what is called with each notification's payload
+        connected  called whenever the connection was made: something may have been said while there was none
+        lost       called when it is gone
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            with contextlib.suppress(Unavailable, asyncpg.PostgresError, *LOST):
+                connection, gone = await connect(self.dsn), asyncio.Event()
+                try:
+                    connection.add_termination_listener(lambda _connection, gone=gone: gone.set())
+                    for channel, heard in channels.items():
+                        await connection.add_listener(channel, _calling(heard))
+                    connected()
+                    pause = _FIRST_PAUSE
+                    await gone.wait()
+                finally:
+                    connection.terminate()
+                    if lost is not None:
+                        lost()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def pool_size(self) -> tuple[int, int]:
         """How many connections the pool holds, and how many of them are idle."""
@@ -97,3 +121,7 @@ class Database:
                 async with self.read() as session:
                     await session.fetch_value("select pg_notify($1, '')", WAKE_CHANNEL)
             await asyncio.sleep(0.005)
+
+
+def _calling(heard: Callable[[str], None]) -> Callable[..., None]:
+    return lambda _connection, _pid, _channel, payload: heard(str(payload))

@@ -11,7 +11,6 @@ from trunkline.kernel.db.database import CLOCK_CHANNEL, WAKE_CHANNEL, Database
 from trunkline.kernel.errors import Unavailable
 
 SAFETY_POLL = 1.0
-_RECONNECT_AFTER = 0.25
 _LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
@@ -60,29 +59,17 @@ class Wakeup:
             bell.ring()
 
     async def run(self) -> None:
-        """Listen until cancelled; reconnect when the connection is lost, and take over the clock each time."""
-        while True:
-            with contextlib.suppress(*_LOST):
-                await self._listen()
-            await asyncio.sleep(_RECONNECT_AFTER)
-
-    async def _listen(self) -> None:
-        changed, lost = asyncio.Event(), asyncio.Event()
-        connection = await self._database.listen(WAKE_CHANNEL, lambda _payload: self.wake())
+        """Listen until cancelled, and take over the clock when it was moved or may have been."""
+        moved = asyncio.Event()
+        channels = {WAKE_CHANNEL: lambda _payload: self.wake(), CLOCK_CHANNEL: lambda _payload: moved.set()}
+        hearing = asyncio.create_task(self._database.listening(channels, moved.set))
         try:
-
-            def ended(_connection: object) -> None:
-                lost.set()
-                changed.set()
-
-            connection.add_termination_listener(ended)
-            await connection.add_listener(CLOCK_CHANNEL, lambda *_: changed.set())
-            changed.set()
-            while not lost.is_set():
-                await changed.wait()
-                changed.clear()
-                await self._database.refresh_clock()
+            while True:
+                await moved.wait()
+                moved.clear()
+                with contextlib.suppress(*_LOST):
+                    await self._database.refresh_clock()
                 self.wake()
         finally:
-            with contextlib.suppress(*_LOST):
-                await connection.close(timeout=1)
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)

@@ -158,30 +158,10 @@ class EventRunner:
         return work
 
     async def _listen(self, stop: asyncio.Event) -> None:
-        """Keep a connection that hears wake-ups. While it is gone, the poll does the work."""
-        pause = _FIRST_PAUSE
-        while not stop.is_set():
-            gone = asyncio.Event()
-            try:
-                connection = await self._database.listen(WAKE_CHANNEL, lambda _payload: self.wake())
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await stop.wait()
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            pause = _FIRST_PAUSE
-            connection.add_termination_listener(_setter(gone))
-            self.wake()
-            waits = [asyncio.create_task(stop.wait()), asyncio.create_task(gone.wait())]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-                    await connection.close(timeout=2)
-
-
-def _setter(event: asyncio.Event) -> Callable[[object], None]:
-    return lambda _connection: event.set()
+        """Hear wake-ups. While there is no connection for it, the poll does the work."""
+        hearing = asyncio.create_task(self._database.listening({WAKE_CHANNEL: lambda _payload: self.wake()}, self.wake))
+        try:
+            await stop.wait()
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)

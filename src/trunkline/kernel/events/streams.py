@@ -32,7 +32,6 @@ from trunkline.kernel.events.stream import (
 from trunkline.kernel.events.stream_log import BATCH, read_log
 
 _SAFETY_POLL_S = 5.0
-_LISTEN_AGAIN_S = 1.0
 _LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
@@ -129,7 +128,8 @@ class Streams:
     async def _read(self, database: Database) -> None:
         """Follow the log; when the database is away, until it is back."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen(database))
+            # While there is no connection to hear on, the poll does the work.
+            group.create_task(database.listening({LOGGED_CHANNEL: lambda _payload: self._bell.set()}, self._bell.set))
             while True:
                 self._bell.clear()
                 try:
@@ -175,20 +175,6 @@ class Streams:
         except (TrunklineError, ValueError, TypeError, LookupError, AttributeError):
             self._log.exception("event_not_shown", event_id=row["id"], correlation_id=row["correlation_id"])
             return None
-
-    async def _listen(self, database: Database) -> None:
-        """Keep a connection that hears of events in the log. While it is gone, the poll does the work."""
-        while True:
-            gone = asyncio.Event()
-            with contextlib.suppress(*_LOST):
-                connection = await database.listen(LOGGED_CHANNEL, lambda _payload: self._bell.set())
-                try:
-                    connection.add_termination_listener(lambda _connection, gone=gone: gone.set())
-                    self._bell.set()
-                    await gone.wait()
-                finally:
-                    connection.terminate()
-            await asyncio.sleep(_LISTEN_AGAIN_S)
 
 
 class Stream:

@@ -11,10 +11,11 @@ import msgspec
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, Record, UnitOfWork
 from trunkline.kernel.plans.actions import StepRun
+from trunkline.kernel.plans.cancelling import advance_cancelling
 from trunkline.kernel.plans.ending import Held
 from trunkline.kernel.plans.news import publish
 from trunkline.kernel.plans.spec import Retry
-from trunkline.kernel.plans.view import decode
+from trunkline.kernel.plans.view import PlanState, decode
 
 LEASE = timedelta(seconds=2)
 LOSSES_MAX = 10
@@ -66,7 +67,7 @@ with taken as (
          finished_at = case when s.losses + 1 >= $2 then $1 end
    where ctid = any(array(select ctid from kernel.step where state = 'running' and lease_until is not null
                              and lease_until < clock_timestamp() order by lease_until limit 1000 for update skip locked))
-  returning s.tenant, s.plan_id, s.n, s.name, s.state)
+  returning s.tenant, s.plan_id, s.n, s.name, s.state, s.undo_of)
 select * from taken order by tenant, plan_id, n"""
 
 _STOPPED = """update kernel.plan set state = case when state = 'running' then 'failed' else state end
@@ -146,6 +147,9 @@ async def _stopped(uow: UnitOfWork, step: Record, now: datetime) -> None:
         now=now,
         correlation_id=plan["correlation_id"],
     )
+    if plan["state"] == PlanState.CANCELLING and step["undo_of"] is None:
+        await advance_cancelling(uow, step["plan_id"], context)
+        return
     what = {"n": step["n"], "name": step["name"]}
     publish(uow, "PlanStepFailed", step["plan_id"], plan, context, step=what, error=_WORKER_LOST)
 

@@ -50,11 +50,13 @@ async def retry_step(
     """Try a failed step again at once, with all its attempts, and with another input where one is given.
 
     Another input gets another idempotency key: it is another call. Raises NotFound, Conflict (stepNotOpen) when the step
-    has not failed. Events: PlanStepResumed.
+    has not failed, or its plan is being cancelled and it takes nothing back. Events: PlanStepResumed.
     """
     step = await _locked(uow, plan_id, n, context)
     if step["state"] != StepState.FAILED:
         raise _not_open(step, "Only a failed step can be tried again.")
+    if step["plan_state"] == PlanState.CANCELLING and step["undo_of"] is None:
+        raise _not_open(step, "Its plan is being cancelled: only a step that takes something back can be tried again.")
     text = None if input is None else encode(input, "$.input")
     await uow.execute(_RETRY, context.tenant, plan_id, n, context.now, text)
     await _resume(uow, plan_id, step, context)
@@ -83,14 +85,15 @@ async def skip_step(
 
 
 async def _locked(uow: UnitOfWork, plan_id: str, n: int, context: Context) -> Record:
-    """The step, with its plan's row locked, in a plan that has not ended."""
+    """The step, with its plan's row locked and its state as `plan_state`, in a plan that has not ended."""
     plan = await uow.fetch_row(
         "select state from kernel.plan where tenant = $1 and id = $2 for update", context.tenant, plan_id
     )
     if plan is None:
         raise unknown_plan(plan_id)
     step = await uow.fetch_row(
-        "select * from kernel.step where tenant = $1 and plan_id = $2 and n = $3 for update", context.tenant, plan_id, n
+        "select *, $4::text as plan_state from kernel.step where tenant = $1 and plan_id = $2 and n = $3 for update",
+        *(context.tenant, plan_id, n, plan["state"]),
     )
     if step is None:
         raise NotFound("unknownStep", "There is no such step.", message=f"Plan {plan_id} has no step {n}.", path="$.n")

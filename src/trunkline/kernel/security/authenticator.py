@@ -9,14 +9,12 @@ sessions, and tokens of identity providers carry wall time anyway.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import msgspec
 
 from trunkline.kernel.db import Database, Record
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from trunkline.kernel.security.oidc import OidcVerifier
 
 _CACHE_MAX = 10_000
-_LISTEN_AGAIN_S = 1.0
 _SLIDE_S = 60
 _log = logging.getLogger("trunkline.security")
 
@@ -53,7 +50,10 @@ class Authenticator:
 
     async def start(self) -> None:
         """Begin to hear of changes; until then and while the connection is lost nothing is remembered."""
-        self._listener = asyncio.create_task(self._listen(), name="security-listener")
+        self._listener = asyncio.create_task(
+            self._database.listening({store.CHANNEL: lambda _payload: self.forget()}, self._hear, self._miss),
+            name="security-listener",
+        )
 
     async def close(self) -> None:
         """Stop listening and close the connections to identity providers."""
@@ -149,27 +149,14 @@ class Authenticator:
     def _wall(self) -> datetime:
         return self._database.clock.wall()
 
-    async def _listen(self) -> None:
-        while True:
-            try:
-                await self._listen_once()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                _log.warning("not hearing of security changes; asking the database each time: %s", type(error).__name__)
-            await asyncio.sleep(_LISTEN_AGAIN_S)
+    def _hear(self) -> None:
+        self.forget()
+        self._listening = True
 
-    async def _listen_once(self) -> None:
-        lost = asyncio.Event()
-        connection = await self._database.listen(store.CHANNEL, lambda _payload: self.forget())
-        try:
-            connection.add_termination_listener(lambda _connection: lost.set())
-            self.forget()
-            self._listening = True
-            await lost.wait()
-        finally:
-            self._listening = False
-            self.forget()
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-                await connection.close(timeout=2)
+    def _miss(self) -> None:
+        _log.warning("not hearing of security changes; asking the database each time")
+        self._listening = False
+        self.forget()
 
 
 def refused() -> Unauthenticated:

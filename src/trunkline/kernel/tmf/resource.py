@@ -37,7 +37,9 @@ _PLAIN_IN_PATH = "-._~:@!$'()*,;=+"  # RFC 3986, section 3.3: what a path segmen
 E = TypeVar("E", bound=msgspec.Struct)
 Prepare = Callable[[UnitOfWork, Document, Context], Awaitable[None]]
 Announce = Callable[[Document, Context], Event | Iterable[Event] | None]
+BeforeDelete = Callable[[UnitOfWork, str, Context], Awaitable[None]]
 _P = TypeVar("_P", bound=Prepare)
+_D = TypeVar("_D", bound=BeforeDelete)
 _A = TypeVar("_A", bound=Announce)
 _C = TypeVar("_C", bound=Callable[[Document], object])
 
@@ -109,6 +111,7 @@ class Resource(Generic[E]):
         self._prepare: list[Prepare] = []
         self._checks: list[Callable[[Document], object]] = []
         self._after_create: list[Prepare] = []
+        self._before_delete: list[BeforeDelete] = []
         self._on_create: list[Announce] = []
         self._on_move: dict[str, list[Announce]] = {}
 
@@ -139,6 +142,12 @@ class Resource(Generic[E]):
     def after_create(self, function: _P) -> _P:
         """Declare an async function that carries out what the new record asks for, in the same unit of work: a task."""
         self._after_create.append(function)
+        return function
+
+    def before_delete(self, function: _D) -> _D:
+        """Declare an async function (unit of work, id, context) that refuses a deletion, or clears what goes with the
+        record; its row is locked."""
+        self._before_delete.append(function)
         return function
 
     def on_create(self, function: _A) -> _A:
@@ -353,6 +362,8 @@ class Resource(Generic[E]):
         stored = await self._recorder.locked(uow, id_, context, to_delete=True)
         self._check_version(stored, if_match)
         await check_unreferenced(uow, self, id_, context)
+        for function in self._before_delete:
+            await function(uow, id_, context)
         if self.crossings:
             await forget_crossings(uow, self.name, id_, context)
         self._recorder.delete(uow, stored, context)

@@ -15,6 +15,7 @@ from trunkline.oss.resource_pool.resources import resource_pools
 
 MEMBERS_PER_CALL_MAX = 10_000
 BATCH = 1_000
+NAMED_MAX = 5
 _COLUMNS = "pool_id, value, state, holder, until"
 
 _DUE = f"""select {_COLUMNS} from resource_pool.member
@@ -181,11 +182,37 @@ async def members_of(session: ReadSession, holders: Sequence[str], context: Cont
     return [_member(row) for row in rows]
 
 
+@resource_pools.before_delete
+async def clear_pool(uow: UnitOfWork, pool_id: str, context: Context) -> None:
+    """A pool goes with its free members. Raises Conflict, with some of them, while others are held or rest: who holds them
+    could not give them back."""
+    await uow.execute(
+        "delete from resource_pool.member where tenant = $1 and pool_id = $2 and state = 'free'",
+        context.tenant,
+        pool_id,
+    )
+    rows = await uow.fetch(
+        "select value, state from resource_pool.member where tenant = $1 and pool_id = $2 order by position limit $3",
+        context.tenant,
+        pool_id,
+        NAMED_MAX + 1,
+    )
+    if rows:
+        named = ", ".join(f"{row['value']} ({row['state']})" for row in rows[:NAMED_MAX])
+        raise Conflict(
+            "inUse",
+            "Members of the pool are in use.",
+            message=f"{named}{' and others' if len(rows) > NAMED_MAX else ''}. Nothing was deleted.",
+            path="$.id",
+            hint="Cease what holds them, and wait for their quarantine.",
+        )
+
+
 async def _give_back(uow: UnitOfWork, action: str, rows: Sequence[Record], context: Context) -> int:
     """Take these members, whose rows are locked, from their holders."""
     until = {}
     for pool_id in sorted({row["pool_id"] for row in rows}):
-        period = quarantine_of(await resource_pools.get(uow, pool_id, context))
+        period = quarantine_of(await resource_pools.find(uow, pool_id, context) or {})
         if period is not None:
             until[pool_id] = context.now + period
     return await _put(uow, action, rows, until, context)
