@@ -1,7 +1,9 @@
 """The access driver for Kea on a real Kea: a reservation is made, kept, changed and taken away, and a lease shows it."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from tests.lab.conftest import Laboratory
 from trunkline.adapters.kea.access import KeaAccess
 from trunkline.kernel.context import Context
+from trunkline.kernel.db import Database
 from trunkline.kernel.errors import Conflict, Invalid, Unavailable
 from trunkline.oss.activation.contracts import AccessLine
 from trunkline_lab import control, cpe, topology
@@ -44,6 +47,20 @@ def line(laboratory: Laboratory, gateway: str = "cpe1", line_id: str = LINE_1, p
     )
 
 
+Access = Callable[[], KeaAccess]
+
+
+@pytest.fixture
+async def access(database_dsn: str) -> AsyncIterator[Access]:
+    """Makes drivers, each as in a worker of its own, on one database."""
+    async with contextlib.AsyncExitStack() as opened:
+        databases = [await Database.connect(database_dsn, max_size=2) for _ in range(2)]
+        for database in databases:
+            opened.push_async_callback(database.close)
+        turns = itertools.cycle(databases)
+        yield lambda: KeaAccess(next(turns))
+
+
 def ask(laboratory: Laboratory, command: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
     question: dict[str, Any] = {"command": command, "service": ["dhcp4"]}
     if arguments is not None:
@@ -72,8 +89,8 @@ def without_reservations(laboratory: Laboratory) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("noc")
-async def test_a_line_is_reserved_once_changed_and_taken_away(laboratory: Laboratory) -> None:
-    driver, one = KeaAccess(), line(laboratory)
+async def test_a_line_is_reserved_once_changed_and_taken_away(access: Access, laboratory: Laboratory) -> None:
+    driver, one = access(), line(laboratory)
     mac, rest = topology.mac_address("cpe1"), without_reservations(laboratory)
     assert not await driver.verify(one, CONTEXT)
 
@@ -99,8 +116,10 @@ async def test_a_line_is_reserved_once_changed_and_taken_away(laboratory: Labora
 
 
 @pytest.mark.usefixtures("noc")
-async def test_a_device_that_is_another_lines_now_is_not_taken_for_this_lines(laboratory: Laboratory) -> None:
-    driver = KeaAccess()
+async def test_a_device_that_is_another_lines_now_is_not_taken_for_this_lines(
+    access: Access, laboratory: Laboratory
+) -> None:
+    driver = access()
     await driver.apply(line(laboratory, line_id=LINE_2), CONTEXT)
     assert not await driver.verify(line(laboratory, line_id=LINE_1), CONTEXT)
     assert not (await driver.undo(line(laboratory, line_id=LINE_1), CONTEXT)).changed
@@ -108,22 +127,24 @@ async def test_a_device_that_is_another_lines_now_is_not_taken_for_this_lines(la
 
 
 @pytest.mark.usefixtures("noc")
-async def test_lines_activated_at_the_same_time_do_not_lose_each_other(laboratory: Laboratory) -> None:
-    driver = KeaAccess()
+async def test_lines_activated_at_the_same_time_do_not_lose_each_other(access: Access, laboratory: Laboratory) -> None:
     lines = [line(laboratory, "cpe1", LINE_1), line(laboratory, "cpe2", LINE_2, "1/acc2")]
-    await asyncio.gather(*(driver.apply(each, CONTEXT) for each in lines))
+    workers = [access(), access()]
+    await asyncio.gather(*(driver.apply(each, CONTEXT) for driver, each in zip(workers, lines, strict=True)))
     assert reservations(laboratory) == {
         topology.mac_address("cpe1"): "line-00000000a001",
         topology.mac_address("cpe2"): "line-00000000a002",
     }
-    await driver.undo(lines[0], CONTEXT)
+    await workers[1].undo(lines[0], CONTEXT)
     assert list(reservations(laboratory)) == [topology.mac_address("cpe2")]
 
 
 @pytest.mark.usefixtures("noc")
-async def test_the_home_gets_its_lease_by_the_reservation(laboratory: Laboratory, platform: StandIn) -> None:
+async def test_the_home_gets_its_lease_by_the_reservation(
+    access: Access, laboratory: Laboratory, platform: StandIn
+) -> None:
     ask(laboratory, "lease4-wipe", {"subnet-id": 1})
-    await KeaAccess().apply(line(laboratory), CONTEXT)
+    await access().apply(line(laboratory), CONTEXT)
     session = cpe.connect("alice", platform.subscribers["alice"].password, home=laboratory.home)
     leases = {lease["hw-address"]: lease for lease in ask(laboratory, "lease4-get-all")["leases"]}
     lease = leases[topology.mac_address("cpe1")]
@@ -131,8 +152,8 @@ async def test_the_home_gets_its_lease_by_the_reservation(laboratory: Laboratory
 
 
 @pytest.mark.usefixtures("noc")
-async def test_what_cannot_be_done_is_said_and_changes_nothing(laboratory: Laboratory) -> None:
-    driver, good = KeaAccess(), line(laboratory)
+async def test_what_cannot_be_done_is_said_and_changes_nothing(access: Access, laboratory: Laboratory) -> None:
+    driver, good = access(), line(laboratory)
     change = msgspec.structs.replace
     with pytest.raises(Conflict, match="no subnet"):
         await driver.apply(change(good, port="7/acc1"), CONTEXT)

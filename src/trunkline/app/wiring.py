@@ -178,7 +178,7 @@ def endpoints(
 
 def drivers(database: Database) -> Mapping[str, AccessDriver]:
     """Access drivers by the name that an access node carries."""
-    return {"simulator": SimulatedAccess(database), "kea": KeaAccess()}
+    return {"simulator": SimulatedAccess(database), "kea": KeaAccess(database)}
 
 
 def step_actions(database: Database) -> StepActions:

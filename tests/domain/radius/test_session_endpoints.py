@@ -1,10 +1,12 @@
 """An operator ends or changes a running session: what the access server is told, what is answered and kept."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.domain.radius.conftest import ALICE
@@ -12,6 +14,8 @@ from tests.support.access_server import SECRET, AccessServer, access_server
 from tests.support.installation import Installation, installation
 from trunkline.adapters.radius import session_api
 from trunkline.adapters.radius.nas import AccessServers
+from trunkline.kernel.idempotency.edge import with_idempotency
+from trunkline.kernel.web import Frame, Router
 from trunkline.oss.activation import aaa
 from trunkline.oss.activation.sealing import load_key
 
@@ -106,3 +110,30 @@ async def test_the_key_that_freeradius_shows_may_not_end_sessions(edge: Edge) ->
     key = (await edge.served.make_key(["radius:*"])).key
     assert (await edge.post("disconnect", NAMED, key))[0] == 403
     assert edge.server.requests == 0
+
+
+async def test_no_transaction_is_open_while_the_access_server_is_asked_and_a_repetition_does_not_ask(
+    edge: Edge, tmp_path: Path
+) -> None:
+    open_ones = """select count(*) from pg_stat_activity
+     where datname = current_database() and state = 'idle in transaction'"""
+    frame = Frame(database=edge.served.database, authenticate=edge.served.security.authenticate, run=with_idempotency)
+    edge.served.router = Router(session_api.endpoints(AccessServers.of_home(tmp_path)), frame)
+    edge.server.lose = 1  # the first packet: it is sent again after two seconds
+
+    async def ask() -> httpx.Response:
+        async with edge.served.client() as client:
+            headers = {"Idempotency-Key": "end-a1"}
+            return await client.post(f"{PATH}/disconnect", json=NAMED, headers=headers, timeout=30)
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.8)
+    assert not asking.done()
+    async with edge.served.database.read() as session:
+        assert await session.fetch_value(open_ones) == 0
+    first, asked = await asking, edge.server.requests
+    again = await ask()
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    assert edge.server.requests == asked
+    assert len(await edge.audited()) == 1

@@ -5,10 +5,11 @@ the one subnet, test it, set it. The gateway's `managementAddress` is its contro
 line's port reads "<subnet id>/<interface>".
 """
 
-import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from trunkline.kernel.context import Context
+from trunkline.kernel.db import Database
 from trunkline.kernel.errors import Conflict, Invalid, Unavailable
 from trunkline.oss.activation.contracts import AccessLine, DeviceAnswer
 
@@ -17,17 +18,17 @@ TIMEOUT_S = 5
 
 
 class KeaAccess:
-    """The access driver (`oss.activation.ports.AccessDriver`) for gateways with Kea. One change at a time: the
-    configuration is read and set as a whole."""
+    """The access driver (`oss.activation.ports.AccessDriver`) for gateways with Kea. One change of a gateway at a time, in
+    all workers: the configuration is read and set as a whole."""
 
-    def __init__(self) -> None:
-        self._one_at_a_time = asyncio.Lock()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def apply(self, line: AccessLine, context: Context) -> DeviceAnswer:  # noqa: ARG002  # the port's signature
         """Reserve the line's place for its device: in the place of what the device or the line had before. Raises Invalid
         without a hardware address, Unavailable, Conflict."""
         wanted = _reservation(line)
-        async with self._one_at_a_time:
+        async with self._alone(line):
             configuration, subnet = await self._read(line)
             before = subnet.get("reservations", [])
             same = [found for found in before if _key(found) == _key(wanted)]
@@ -50,7 +51,7 @@ class KeaAccess:
     async def undo(self, line: AccessLine, context: Context) -> DeviceAnswer:  # noqa: ARG002  # the port's signature
         """Take the line's reservation away; one that another line has for the device by now stays."""
         name = _host_name(line)
-        async with self._one_at_a_time:
+        async with self._alone(line):
             configuration, subnet = await self._read(line)
             before = subnet.get("reservations", [])
             subnet["reservations"] = [found for found in before if found.get("hostname") != name]
@@ -58,6 +59,9 @@ class KeaAccess:
             if changed:
                 await self._set(line, configuration)
         return DeviceAnswer(driver=NAME, changed=changed, detail={"hostname": name})
+
+    def _alone(self, line: AccessLine) -> AbstractAsyncContextManager[None]:
+        return self._database.alone(f"kea {line.address}")
 
     async def _read(self, line: AccessLine) -> tuple[dict[str, Any], dict[str, Any]]:
         """The running configuration, and in it the subnet of the line."""

@@ -60,6 +60,7 @@ def endpoints(access_servers: AccessServers) -> list[Endpoint]:
             request=EndSession,
             response=Told,
             tags=("RADIUS",),
+            asks_outside=True,
         ),
         Endpoint(
             "POST",
@@ -70,6 +71,7 @@ def endpoints(access_servers: AccessServers) -> list[Endpoint]:
             request=ChangeSession,
             response=Told,
             tags=("RADIUS",),
+            asks_outside=True,
         ),
     ]
 

@@ -3,8 +3,9 @@ hears."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
 from typing import Any, Self
 
 import asyncpg
@@ -73,6 +74,18 @@ class Database:
         self._wake_wanted.set()
         if self._notifier is None or self._notifier.done():
             self._notifier = asyncio.create_task(self._notify())
+
+    @contextlib.asynccontextmanager
+    async def alone(self, what: str) -> AsyncIterator[None]:
+        """Be the only one in the installation, in any process, that does this; others wait for it, at most as long as for
+        any lock. No transaction is open meanwhile. For devices that are read, changed and set as a whole."""
+        key = int.from_bytes(sha256(what.encode()).digest()[:8], "big", signed=True)
+        async with self.read() as session:
+            await session.fetch_value("select pg_advisory_lock($1)", key)
+            try:
+                yield
+            finally:
+                await session.fetch_value("select pg_advisory_unlock($1)", key)
 
     async def listening(
         self,

@@ -5,7 +5,15 @@ import asyncio
 import msgspec
 
 from trunkline.kernel.errors import Conflict
-from trunkline.kernel.idempotency.store import StoredAnswer, check_key, input_hash, remember, store_answer, stretched
+from trunkline.kernel.idempotency.store import (
+    StoredAnswer,
+    check_key,
+    input_hash,
+    recall,
+    remember,
+    store_answer,
+    stretched,
+)
 from trunkline.kernel.web import Call, Reply, run
 
 ANSWER_SIZE_MAX = 1 << 20
@@ -46,6 +54,8 @@ async def with_idempotency(call: Call) -> Reply:
     hash_ = input_hash(call.context.actor, operation, places, call.raw_query, call.content)
     if endpoint.secret:
         hash_ = await asyncio.to_thread(stretched, hash_, key)
+    if endpoint.asks_outside:
+        return await _asking_outside(call, key, operation, hash_)
     try:
         async with call.database.unit_of_work() as uow:
             stored = await remember(uow, call.context, key, operation, hash_)
@@ -61,6 +71,23 @@ async def with_idempotency(call: Call) -> Reply:
     finally:
         call.joined = None
     return reply
+
+
+async def _asking_outside(call: Call, key: str, operation: str, hash_: bytes) -> Reply:
+    """No transaction is open while a device is asked. Of two at once both ask it, and one answer is kept; after a crash
+    between the effect and the answer the command asks again."""
+    async with call.database.read() as session:
+        stored = await recall(session, call.context, key, operation, hash_)
+    if stored is not None:
+        return _replayed(stored)
+    reply = await run(call)
+    if reply.status >= 400:
+        return reply
+    async with call.database.unit_of_work() as uow:
+        stored = await remember(uow, call.context, key, operation, hash_)
+        if stored is None:
+            await store_answer(uow, call.context, key, _kept(reply))
+    return reply if stored is None else _replayed(stored)
 
 
 def _kept(reply: Reply) -> StoredAnswer:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import UnitOfWork
+from trunkline.kernel.db import ReadSession, UnitOfWork
 from trunkline.kernel.errors import Conflict, Invalid
 
 KEY_LENGTH_MAX = 255
@@ -74,9 +74,16 @@ async def remember(uow: UnitOfWork, context: Context, key: str, operation: str, 
     check_key(key)
     if await uow.fetch_value(_TAKE, context.tenant, key, operation, hash_, context.now):
         return None
-    row = await uow.fetch_row(_FOUND, context.tenant, key)
-    if row is None:  # purged between the two statements: as good as never used
-        return await remember(uow, context, key, operation, hash_)
+    stored = await recall(uow, context, key, operation, hash_)
+    # None: purged between the two statements, as good as never used
+    return await remember(uow, context, key, operation, hash_) if stored is None else stored
+
+
+async def recall(session: ReadSession, context: Context, key: str, operation: str, hash_: bytes) -> StoredAnswer | None:
+    """What the command with this key was answered, None when there was none; takes nothing. Raises as `remember`."""
+    row = await session.fetch_row(_FOUND, context.tenant, key)
+    if row is None:
+        return None
     if row["operation"] != operation or row["input_hash"] != hash_:
         raise Conflict(
             "idempotencyKeyReused",

@@ -155,6 +155,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     public      needs no principal: log-in, health
     secret      the request or the answer holds a secret (a password, a new key): an Idempotency-Key's hash of the input
                 is then a costly one. An answer that holds it says `Cache-Control: no-store` and is never replayed
+    asks_outside  the handler waits for a device or another party: no transaction may be open meanwhile, so an
+                Idempotency-Key is taken with the answer, after the effect
     """
 
     method: str
@@ -168,6 +170,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     public: bool = False
     size_max: int = SIZE_MAX
     secret: bool = False
+    asks_outside: bool = False
     parameters: tuple[Parameter, ...] = ()
     media_type: str = "application/json"
 
