@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log, log_level    TRUNKLINE_LOG, TRUNKLINE_LOG_LEVEL
     oidc              TRUNKLINE_OIDC_*: the identity provider whose tokens are accepted, or None
     event_streams     TRUNKLINE_EVENT_STREAMS: most event streams that one process serves at a time, 0 to 10,000
+    metrics_port      TRUNKLINE_METRICS_PORT: where a worker shows its metrics, on the loopback; port 0 takes a free one,
+                      which its log names; None: nowhere
     demo_life         TRUNKLINE_DEMO_LIFE: on (the default in demo mode) plays customers of the demo operator, off does not
     clock_start       TRUNKLINE_CLOCK_START: the instant at which the clock of a new demo installation begins, or None
     otlp_endpoint     OTEL_EXPORTER_OTLP_ENDPOINT: where traces go, or None
@@ -45,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "INFO"
     oidc: OidcIssuer | None = None
     event_streams: int = 500
+    metrics_port: int | None = None
     demo_life: bool = True
     clock_start: datetime | None = None
     otlp_endpoint: str | None = None
@@ -64,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_level=read.value("TRUNKLINE_LOG_LEVEL", _log_level, "INFO"),
             oidc=_oidc(read),
             event_streams=read.value("TRUNKLINE_EVENT_STREAMS", _streams, 500),
+            metrics_port=read.value("TRUNKLINE_METRICS_PORT", _port, None),
             demo_life=read.value("TRUNKLINE_DEMO_LIFE", _on_off, True),
             clock_start=read.value("TRUNKLINE_CLOCK_START", _instant, None),
             otlp_endpoint=read.value("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), None),

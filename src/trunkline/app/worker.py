@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from datetime import timedelta
 
@@ -26,6 +27,10 @@ from trunkline.kernel.jobs import JobRunner
 from trunkline.kernel.plans import PlanRunner, purge_signals
 from trunkline.kernel.security.audit_chain import tenants
 from trunkline.kernel.security.sealer import Sealer
+from trunkline.kernel.telemetry.metrics import Metrics
+from trunkline.kernel.telemetry.observer import Telemetry
+from trunkline.kernel.telemetry.shown import metrics_shown
+from trunkline.kernel.telemetry.traces import open_traces
 from trunkline.kernel.tmf.catalogue import served_apis
 from trunkline.kernel.tmf.crossing import reconcile_crossings
 from trunkline.oss.activation.aaa import publish_key
@@ -46,6 +51,7 @@ async def work(settings: Settings, dsn: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     database = await Database.connect(dsn, clock=Clock(), max_size=POOL_SIZE)
+    watcher = Telemetry(Metrics(), open_traces(os.environ, "trunkline-work"))
     try:
         async with database.unit_of_work() as uow:
             await publish_key(uow, load_key(settings.home))
@@ -55,16 +61,18 @@ async def work(settings: Settings, dsn: str) -> None:
         events = EventRunner(
             database,
             relay=Relay(database, subscriptions, apis, wiring.STUBBED),
-            consumers=Consumers(database, subscriptions),
+            consumers=Consumers(database, subscriptions, watcher=watcher),
             hub=HubSender(database, apis, signer=load_signer(settings.home), allow_private=allow_private),
         )
-        async with following_clock(database), asyncio.TaskGroup() as group:
-            group.create_task(events.run(stop))
-            group.create_task(PlanRunner(database, wiring.step_actions(database)).run(stop))
-            group.create_task(JobRunner(database, wiring.job_actions(settings)).run(stop))
-            group.create_task(Sealer(database).run(stop))
-            group.create_task(_what_is_due(database, stop))
+        with metrics_shown(watcher.metrics, settings.metrics_port):
+            async with following_clock(database), asyncio.TaskGroup() as group:
+                group.create_task(events.run(stop))
+                group.create_task(PlanRunner(database, wiring.step_actions(database), watcher=watcher).run(stop))
+                group.create_task(JobRunner(database, wiring.job_actions(settings), watcher=watcher).run(stop))
+                group.create_task(Sealer(database).run(stop))
+                group.create_task(_what_is_due(database, stop))
     finally:
+        watcher.traces.close()
         await database.close()
 
 

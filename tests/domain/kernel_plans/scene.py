@@ -81,7 +81,7 @@ async def events(database: Database) -> list[tuple[str, str, Any]]:
 
 
 @contextlib.asynccontextmanager
-async def running(database: Database, actions: StepActions, **options: int) -> AsyncIterator[PlanRunner]:
+async def running(database: Database, actions: StepActions, **options: Any) -> AsyncIterator[PlanRunner]:
     """A runner in this process, while the block lasts."""
     stop = asyncio.Event()
     runner = PlanRunner(database, actions, **options)

@@ -40,6 +40,7 @@ def test_each_variable_is_read() -> None:
             "TRUNKLINE_TENANT": "north",
             "TRUNKLINE_LOG": "json",
             "TRUNKLINE_LOG_LEVEL": "debug",
+            "TRUNKLINE_METRICS_PORT": "0",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
         }
     )
@@ -52,6 +53,7 @@ def test_each_variable_is_read() -> None:
         tenant="north",
         log="json",
         log_level="DEBUG",
+        metrics_port=0,
         otlp_endpoint="http://collector.example:4318",
     )
 

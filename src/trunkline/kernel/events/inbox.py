@@ -5,6 +5,7 @@ is there or none, and then another worker takes the delivery again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from trunkline.kernel.db import Database, Record, UnitOfWork
 from trunkline.kernel.errors import TrunklineError
 from trunkline.kernel.events.delivery import (
     DeliveryKey,
+    Outcome,
     RetryPolicy,
     consumers_due,
     fail,
@@ -24,6 +26,7 @@ from trunkline.kernel.events.delivery import (
 )
 from trunkline.kernel.events.event import Event, Subscription
 from trunkline.kernel.events.log import COLUMNS, from_row
+from trunkline.kernel.watching import Unwatched, Watcher
 
 HANDLER_TIMEOUT = timedelta(seconds=60)
 
@@ -65,8 +68,10 @@ class Consumers:
         *,
         retry: RetryPolicy | None = None,
         handler_timeout: timedelta = HANDLER_TIMEOUT,
+        watcher: Watcher | None = None,
     ) -> None:
         self._database = database
+        self._watcher: Watcher = watcher or Unwatched()
         self._handlers: dict[tuple[str, str], Subscription] = {}
         for subscription in subscriptions:
             for type_ in subscription.types:
@@ -89,14 +94,22 @@ class Consumers:
         False when nothing could be taken. A handler's failure is recorded and not raised; Unavailable is raised when
         the database went away, and then nothing has happened.
         """
+        with contextlib.ExitStack() as watched:
+            return await self._next(consumer, watched)
+
+    async def _next(self, consumer: str, watched: contextlib.ExitStack) -> bool:
+        """As `handle_next`; what is done from the taking on, the commit and the record of a failure too, is watched."""
         taken: Record | None = None
         try:
             async with self._database.unit_of_work() as uow:
                 taken = await uow.fetch_row(_TAKE, consumer, self._database.clock.now())
                 if taken is None:
                     return False
+                event = from_row(taken)
+                context = self._context(consumer, event)
+                watched.enter_context(self._watcher.work(consumer, context))
                 if taken["fresh"]:
-                    await self._handle(consumer, from_row(taken), uow)
+                    await self._handle(consumer, event, uow, context)
                 if taken["attempts"]:
                     await release_followers(uow, DeliveryKey.of(taken))
         except _HandlerFailed as failed:
@@ -104,19 +117,20 @@ class Consumers:
         except asyncpg.PostgresError as refused:  # by a deferred check at the commit
             error = refused
         else:
+            self._watcher.event_handled(consumer, "done" if taken["fresh"] else "repeated")
             return True
         if taken is None:
             raise error
         await self._record(taken, error)
         return True
 
-    async def _handle(self, consumer: str, event: Event, uow: UnitOfWork) -> None:
+    async def _handle(self, consumer: str, event: Event, uow: UnitOfWork, context: Context) -> None:
         subscription = self._handlers.get((consumer, event.type))
         if subscription is None:
             return  # the consumer no longer wants this type; what was under way for it is done with
         try:
             async with asyncio.timeout(self._timeout):
-                await subscription.handler(event, uow, self._context(consumer, event))
+                await subscription.handler(event, uow, context)
                 await uow.flush()
         except asyncpg.QueryCanceledError as error:
             raise _HandlerFailed(error) from error
@@ -147,6 +161,7 @@ class Consumers:
             outcome = await fail(uow, key, failures, error, self._retry, self._database.clock.now())
         if outcome is None:
             return
+        self._watcher.event_handled(key.consumer, "parked" if outcome is Outcome.PARKED else "retried")
         self._log.error(
             f"event_{outcome}",
             tenant=key.tenant,

@@ -13,6 +13,7 @@ from trunkline.kernel.errors import TrunklineError, Unavailable
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.jobs.contracts import JobActions, JobCancelled, JobState
 from trunkline.kernel.jobs.run import LEASE, JobLost, JobRun
+from trunkline.kernel.watching import Unwatched, Watcher
 
 HEARTBEAT = 0.5
 ATTEMPTS_MAX = 10
@@ -51,12 +52,16 @@ _WORKER_LOST = {"code": "workerLost", "reason": f"{ATTEMPTS_MAX} workers were lo
 
 
 class JobRunner:
-    """Runs jobs until told to stop; `concurrency` of them at once. Any number of runners share the work."""
+    """Runs jobs until told to stop; `concurrency` of them at once. Any number of runners share the work. `watcher` hears
+    of each attempt at a job."""
 
-    def __init__(self, database: Database, actions: JobActions, *, concurrency: int = 2) -> None:
+    def __init__(
+        self, database: Database, actions: JobActions, *, concurrency: int = 2, watcher: Watcher | None = None
+    ) -> None:
         self.id = new_id()
         self._database = database
         self._actions = actions
+        self._watcher: Watcher = watcher or Unwatched()
         self._wakeup = Wakeup(database)
         self._due = self._wakeup.bell()
         self._concurrency = concurrency
@@ -101,20 +106,6 @@ class JobRunner:
 
     async def _run(self, row: Record) -> None:
         run = JobRun(self._database, row, self.id)
-        self._runs[run.tenant, run.id] = run
-        try:
-            await self._run_handler(run, row)
-        except JobLost:
-            _log.warning("job_lost", job=run.id, kind=run.kind, attempt=run.attempt)
-        except asyncio.CancelledError:
-            await self._give_back(run)
-            raise
-        except Exception as error:  # noqa: BLE001  # it stays `running`; when its lease ends, it is taken over
-            _log.warning("job_left", job=run.id, kind=run.kind, error=repr(error))
-        finally:
-            del self._runs[run.tenant, run.id]
-
-    async def _run_handler(self, run: JobRun, row: Record) -> None:
         context = Context(
             tenant=run.tenant,
             actor=row["actor"],
@@ -125,6 +116,27 @@ class JobRunner:
             reason=row["reason"],
             permissions=frozenset({"*"}),
         )
+        self._runs[run.tenant, run.id] = run
+        with self._watcher.work(run.kind, context):
+            await self._watched(run, context)
+
+    async def _watched(self, run: JobRun, context: Context) -> None:
+        try:
+            state = await self._run_handler(run, context)
+            self._watcher.job_ended(run.kind, state.value)
+        except JobLost:
+            self._watcher.job_ended(run.kind, "lost")
+            _log.warning("job_lost", job=run.id, kind=run.kind, attempt=run.attempt)
+        except asyncio.CancelledError:
+            await self._give_back(run)
+            raise
+        except Exception as error:  # noqa: BLE001  # it stays `running`; when its lease ends, it is taken over
+            _log.warning("job_left", job=run.id, kind=run.kind, error=repr(error))
+        finally:
+            del self._runs[run.tenant, run.id]
+
+    async def _run_handler(self, run: JobRun, context: Context) -> JobState:
+        """Run the job to its end and record it; returns how it ended."""
         try:
             handler = self._actions.handlers.get(run.kind)
             if handler is None:
@@ -132,20 +144,19 @@ class JobRunner:
             result = await handler(run, self._database, context)
             text = None if result is None else msgspec.json.encode(result).decode()
         except JobCancelled:
-            await self._end(run, JobState.CANCELLED)
+            return await self._end(run, JobState.CANCELLED)
         except JobLost:
             raise
         except Exception as error:  # a handler may raise anything; it becomes data on the job
             if isinstance(error, Unavailable) and error.code == "databaseUnavailable":
                 raise
             _log.error("job_failed", job=run.id, kind=run.kind, error=repr(error), exc_info=True)
-            await self._end(run, JobState.FAILED, error=_as_data(error))
-        else:
-            await self._end(run, JobState.COMPLETED, result=text)
+            return await self._end(run, JobState.FAILED, error=_as_data(error))
+        return await self._end(run, JobState.COMPLETED, result=text)
 
     async def _end(
         self, run: JobRun, state: JobState, *, result: str | None = None, error: dict[str, Any] | None = None
-    ) -> None:
+    ) -> JobState:
         text = None if error is None else msgspec.json.encode(error).decode()
         held = (run.tenant, run.id, self.id, run.attempt)
         async with self._database.unit_of_work() as uow:
@@ -154,6 +165,7 @@ class JobRunner:
             )
         if not ended:
             raise JobLost
+        return state
 
     async def _give_back(self, run: JobRun) -> None:
         """We stop before it ended: others may go on at once, and it does not count as a lost worker."""

@@ -15,6 +15,7 @@ from trunkline.kernel.plans.create import encode
 from trunkline.kernel.plans.ending import LeaseLost, end_step, fail_step
 from trunkline.kernel.plans.leases import Claimed
 from trunkline.kernel.plans.spec import StepKind
+from trunkline.kernel.watching import Unwatched, Watcher
 
 Unit = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 _log = structlog.get_logger(__name__)
@@ -23,9 +24,10 @@ _log = structlog.get_logger(__name__)
 class Execution:
     """Runs steps with the registered handlers. Holds no state of its own."""
 
-    def __init__(self, database: Database, actions: StepActions) -> None:
+    def __init__(self, database: Database, actions: StepActions, watcher: Watcher | None = None) -> None:
         self._database = database
         self._actions = actions
+        self._watcher: Watcher = watcher or Unwatched()
 
     async def run(self, step: Claimed, unit: Unit | None = None) -> Ready:
         """Bring the step to its end or to its next attempt; returns what became ready to run.
@@ -44,18 +46,26 @@ class Execution:
             causation_id=f"{step.run.plan_id}:{step.run.n}",
             permissions=frozenset({"*"}),
         )
-        unit = unit or self._database.unit_of_work
+        with self._watcher.work(step.run.action or step.run.name, context):
+            ready, outcome = await self._watched(step, context, unit or self._database.unit_of_work)
+            self._watcher.step_ended(outcome)
+        return ready
+
+    async def _watched(self, step: Claimed, context: Context, unit: Unit) -> tuple[Ready, str]:
+        """What became ready, and how the attempt ended."""
         try:
-            if step.kind == StepKind.TASK:
-                return await self._task(step, context, unit)
-            result = await self._call(step, context) if step.kind == StepKind.CALLOUT else None
-            async with unit() as uow:
-                return await end_step(uow, step.held, result, context, now=self._database.clock.now())
+            return await self._attempt(step, context, unit), "completed"
         except LeaseLost:
-            _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
+            return Ready(), _lost(step)
         except Exception as error:  # noqa: BLE001  # a handler may raise anything; it becomes data on the step
-            await self._failed(step, error, context, unit)
-        return Ready()
+            return Ready(), await self._failed(step, error, context, unit)
+
+    async def _attempt(self, step: Claimed, context: Context, unit: Unit) -> Ready:
+        if step.kind == StepKind.TASK:
+            return await self._task(step, context, unit)
+        result = await self._call(step, context) if step.kind == StepKind.CALLOUT else None
+        async with unit() as uow:
+            return await end_step(uow, step.held, result, context, now=self._database.clock.now())
 
     async def _task(self, step: Claimed, context: Context, unit: Unit) -> Ready:
         handler = self._actions.tasks.get(step.run.action)
@@ -74,7 +84,7 @@ class Execution:
             result = await handler(step.run, context)
         return None if result is None else encode(result, "$.result")
 
-    async def _failed(self, step: Claimed, error: Exception, context: Context, unit: Unit) -> None:
+    async def _failed(self, step: Claimed, error: Exception, context: Context, unit: Unit) -> str:
         if isinstance(error, Unavailable) and error.code == "databaseUnavailable":
             raise error
         final = isinstance(error, TrunklineError) and not error.retryable
@@ -100,7 +110,13 @@ class Execution:
                     retry_after=step.retry.delay(step.failures + 1) if again else None,
                 )
         except LeaseLost:
-            _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
+            return _lost(step)
+        return "retried" if again else "failed"
+
+
+def _lost(step: Claimed) -> str:
+    _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
+    return "lost"
 
 
 def as_data(error: Exception) -> dict[str, object]:

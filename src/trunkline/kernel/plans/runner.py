@@ -16,6 +16,7 @@ from trunkline.kernel.plans.cancelling import Ready
 from trunkline.kernel.plans.ending import Held
 from trunkline.kernel.plans.execution import Execution
 from trunkline.kernel.plans.leases import Claimed
+from trunkline.kernel.watching import Watcher
 
 HEARTBEAT = 0.5
 BACK_OFF_FIRST = 0.1
@@ -31,14 +32,22 @@ class PlanRunner:
     task_loops  how many tasks run at once; the pool needs two connections more than this
     batch       how many tasks a loop claims at a time
     callouts    how many callouts run at once
+    watcher     hears of each attempt at a step; None: nobody does
     """
 
     def __init__(
-        self, database: Database, actions: StepActions, *, task_loops: int = 4, batch: int = 10, callouts: int = 32
+        self,
+        database: Database,
+        actions: StepActions,
+        *,
+        task_loops: int = 4,
+        batch: int = 10,
+        callouts: int = 32,
+        watcher: Watcher | None = None,
     ) -> None:
         self.id = new_id()
         self._database = database
-        self._execution = Execution(database, actions)
+        self._execution = Execution(database, actions, watcher)
         self._wakeup = Wakeup(database)
         self._tasks_due = self._wakeup.bell()
         self._callouts_due = self._wakeup.bell()

@@ -34,10 +34,13 @@ class Metrics:
             registry=self.registry,
         )
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._steps = Counter("trunkline_plan_steps", "Steps of plans ended", ("outcome",), registry=self.registry)
+        self._steps = Counter(
+            "trunkline_plan_steps", "Attempts at steps of plans", ("outcome",), registry=self.registry
+        )
         self._events = Counter(
             "trunkline_events_handled", "Events taken by consumers", ("consumer", "outcome"), registry=self.registry
         )
+        self._jobs = Counter("trunkline_jobs_ended", "Attempts at jobs", ("kind", "outcome"), registry=self.registry)
         self._backlog = Gauge("trunkline_backlog", "What is waiting, by queue", ("queue",), registry=self.registry)
         self._pool = Gauge(
             "trunkline_database_connections", "Connections of this process's pool", ("state",), registry=self.registry
@@ -53,13 +56,17 @@ class Metrics:
         series[0].inc()
         series[1].observe(measured.seconds)
 
-    def step_ended(self, outcome: str, count: int = 1) -> None:
-        """Count ended steps of plans: "completed", "retried", "failed" …"""
-        self._steps.labels(outcome).inc(count)
+    def step_ended(self, outcome: str) -> None:
+        """Count an attempt at a step of a plan."""
+        self._steps.labels(outcome).inc()
 
     def event_handled(self, consumer: str, outcome: str) -> None:
-        """Count an event a consumer has taken: "done", "retried", "parked"."""
+        """Count an event a consumer has taken."""
         self._events.labels(consumer, outcome).inc()
+
+    def job_ended(self, kind: str, outcome: str) -> None:
+        """Count an attempt at a job."""
+        self._jobs.labels(kind, outcome).inc()
 
     def backlog(self, queue: str, waiting: int) -> None:
         """Set how much waits in a queue."""

@@ -1,4 +1,4 @@
-"""Telemetry of one process: what watches its requests and its work."""
+"""Telemetry of one process: what watches its requests and its work (kernel/watching.py)."""
 
 import contextlib
 import logging
@@ -12,10 +12,11 @@ from trunkline.kernel.web import Endpoint, Measured
 
 SLOW_S = 1.0
 _log = logging.getLogger("trunkline.web")
+_work_log = logging.getLogger("trunkline.work")
 
 
 class Telemetry:
-    """Is the web frame's `Observer`, and surrounds the work of consumers and plans in the same way."""
+    """Is the web frame's `Observer`, and the `Watcher` of consumers, plans and jobs."""
 
     def __init__(self, metrics: Metrics, traces: Traces | None = None) -> None:
         self.metrics = metrics
@@ -44,10 +45,25 @@ class Telemetry:
             )
 
     def work(self, name: str, context: Context) -> contextlib.AbstractContextManager[object]:
-        """Log context and a span around one event of a consumer or one step of a plan; `name` is its durable name."""
+        """Log context and a span around one event of a consumer, one attempt at a step or job; `name` is its durable name."""
         if self._untraced:
             return logged_as(context, name)
         return self._traced(name, context, logged_as(context, name), {})
+
+    def event_handled(self, consumer: str, outcome: str) -> None:
+        """Count the event; a line in the log at level DEBUG, with the context of the work."""
+        self.metrics.event_handled(consumer, outcome)
+        _work_log.debug("event %s", outcome)
+
+    def step_ended(self, outcome: str) -> None:
+        """Count the attempt at a step, as `event_handled` does."""
+        self.metrics.step_ended(outcome)
+        _work_log.debug("step %s", outcome)
+
+    def job_ended(self, kind: str, outcome: str) -> None:
+        """Count the attempt at a job, as `event_handled` does."""
+        self.metrics.job_ended(kind, outcome)
+        _work_log.debug("job %s", outcome)
 
     @contextlib.contextmanager
     def _traced(self, name: str, context: Context, logged: logged_as, attributes: dict[str, str]) -> Iterator[None]:
