@@ -1,12 +1,14 @@
 """`trunkline export` and `trunkline import`, as people call them."""
 
 import asyncio
+import gzip
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,21 @@ def test_what_is_exported_is_imported_again_and_nothing_changes(dsn: str, tmp_pa
     printed = run("export", "individual", "--where", "familyName=Line 1")
     assert json.loads(printed.stdout)["id"] == "p-1"
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("damage", [lambda octets: octets[:-20], lambda octets: b"no gzip" + octets])
+def test_a_damaged_packed_file_is_refused_and_the_mended_one_is_taken_over(
+    dsn: str, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    source, packed = tmp_path / "people.ndjson", tmp_path / "people.ndjson.gz"
+    people(source, 3)
+    whole = gzip.compress(source.read_bytes())
+    packed.write_bytes(damage(whole))
+    refused = run("import", "individual", str(packed))
+    assert refused.exit_code == 1
+    assert "The packed file cannot be read to its end" in refused.output
+    packed.write_bytes(whole)
+    assert summed(run("import", "individual", str(packed))).startswith("read 3 = ")
 
 
 def test_refused_rows_go_to_a_file_and_the_status_says_so(dsn: str, tmp_path: Path) -> None:

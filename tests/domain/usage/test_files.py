@@ -190,6 +190,42 @@ async def test_a_rejected_line_that_had_come_whole_elsewhere_counts_as_a_repetit
     assert await operator.findings() == []
 
 
+@pytest.mark.parametrize("damaged", ["cut off", "corrupt"])
+async def test_a_damaged_packed_file_is_refused_after_what_it_held_and_the_mended_one_brings_the_rest(
+    operator: Operator, tmp_path: Path, damaged: str
+) -> None:
+    text = "\n".join([_HEADER, *(_GOOD.format(n) for n in range(2_000))]) + "\n"
+    whole = gzip.compress(text.encode(), compresslevel=0)
+    packed = tmp_path / "calls.csv.gz"
+    packed.write_bytes(whole[:-40_000] if damaged == "cut off" else whole[:-8] + b"01234567")
+    with pytest.raises(Invalid) as refused:
+        await feed(operator, packed, "voice-csv")
+    assert refused.value.code == "unreadableFile"
+    [batch] = await operator.rows("select state, records_in from usage.batch")
+    assert (batch["state"], 1_000 <= batch["records_in"] <= 2_000) == ("completed", True)
+    packed.write_bytes(whole)
+    mended = await feed(operator, packed, "voice-csv")
+    assert mended.counts == Counts(suspended=2_000 - batch["records_in"], known=batch["records_in"])
+    assert await operator.findings() == []
+
+
+async def test_a_line_without_end_is_rejected_with_its_reason_and_the_next_is_read(
+    operator: Operator, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls.csv"
+    calls.write_text("\n".join([_HEADER, "x" * 200_000, _GOOD.format(1)]) + "\n")
+    report = await feed(operator, calls, "voice-csv")
+    assert (report.counts, report.rejected_by_reason) == (Counts(suspended=1, rejected=1), {"line-too-long": 1})
+    detail = tmp_path / "detail"
+    detail.write_text("Mon Nov 23 04:58:26 2026\n\tUser-Name = " + "x" * 200_000 + "\n\n")
+    assert (await feed(operator, detail, "detail")).rejected_by_reason == {"line-too-long": 1}
+    lengths = await operator.rows(
+        "select length(body->>'text') as n from usage.raw_record where reason = 'line-too-long'"
+    )
+    assert [row["n"] <= 2 * 65_537 for row in lengths] == [True, True]
+    assert await operator.findings() == []
+
+
 async def test_a_zipped_file_and_one_that_is_none(operator: Operator, tmp_path: Path) -> None:
     packed = tmp_path / "calls.csv.gz"
     packed.write_bytes(gzip.compress((SAMPLES / "CDRImport-2015-10-26.csv").read_bytes()))

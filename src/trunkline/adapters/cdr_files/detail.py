@@ -15,6 +15,7 @@ from hashlib import sha256
 
 import msgspec
 
+from trunkline.adapters.cdr_files.lines import check_length
 from trunkline.bss.usage.contracts import Refused
 from trunkline.bss.usage.model.accounting import read_date
 
@@ -59,6 +60,11 @@ def read_detail(lines: Iterable[str], zone: tzinfo = UTC) -> Iterator[DetailReco
 
 
 def _record(number: int, block: list[str], zone: tzinfo) -> DetailRecord:
+    try:
+        for line in block:
+            check_length(line)
+    except Refused as refused:
+        return _refused(number, block, refused.code, refused.reason)
     header = _HEADER.fullmatch(block[0].strip())
     if header is None:
         return _refused(number, block, "malformed-detail", f"{block[0][:60]!r} is not a date line.")

@@ -1,7 +1,5 @@
 """Files into usage: which records a file holds, as mediation takes them; and reading rejected ones again."""
 
-import gzip
-import io
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
@@ -11,6 +9,7 @@ from typing import IO
 import msgspec
 
 from trunkline.adapters.cdr_files.detail import DetailRecord, read_detail
+from trunkline.adapters.cdr_files.lines import read_lines
 from trunkline.adapters.cdr_files.mapping import CdrLine, CdrReader, mapping_names, reader_of
 from trunkline.bss.usage import facade
 from trunkline.bss.usage.contracts import (
@@ -68,7 +67,8 @@ async def import_path(
 ) -> ImportReport:
     """Feed a file of this machine; `.gz` is unpacked. Feeding it again, also after a crash, changes nothing more.
 
-    Raises Invalid for an unknown mapping or zone, and when the file cannot be read.
+    Raises Invalid for an unknown mapping or zone, and when the file cannot be read. Of a packed file that is cut off or
+    damaged what can be read is stored first; fed again whole, it brings the rest.
     """
     try:
         with path.open("rb") as file:
@@ -144,13 +144,13 @@ class _Source:
             return Origin(source=self._mapping, source_ref=reference, received_at=context.now, batch_id=batch_id)
 
         refused: Counter[str] = Counter()
-        with _text(file, self._reader.mapping.encoding if self._reader else "utf-8", self._name) as lines:
-            if self._reader is None:
-                for record in read_detail(lines, self._zone):
-                    yield _told_apart(self._accounting(record, origin(record.line)), refused)
-            else:
-                for line in self._reader.read(lines):
-                    yield _told_apart(self._event(line, origin(line.number)), refused)
+        lines = read_lines(file, self._reader.mapping.encoding if self._reader else "utf-8", self._name)
+        if self._reader is None:
+            for record in read_detail(lines, self._zone):
+                yield _told_apart(self._accounting(record, origin(record.line)), refused)
+        else:
+            for line in self._reader.read(lines):
+                yield _told_apart(self._event(line, origin(line.number)), refused)
 
     def again(self, kept: Kept, origin: Origin) -> RawInput | None:
         """A kept record, read anew; one that is still no usage goes by the name it had."""
@@ -186,17 +186,3 @@ def _told_apart(raw: RawInput, refused: Counter[str]) -> RawInput:
     refused[raw.refused_key] += 1
     times = refused[raw.refused_key]
     return raw if times == 1 else msgspec.structs.replace(raw, refused_key=f"{raw.refused_key}#{times}")
-
-
-def _text(file: IO[bytes], encoding: str, name: str) -> io.TextIOWrapper:
-    """The file's text; octets that are none in its encoding become the replacement character. Closing it leaves `file`
-    open."""
-    binary = gzip.GzipFile(fileobj=file) if name.endswith(".gz") else file
-    return _Detached(binary, encoding=encoding, errors="replace", newline="\n")
-
-
-class _Detached(io.TextIOWrapper):
-    """Leaves the file it reads open."""
-
-    def close(self) -> None:
-        self.detach()

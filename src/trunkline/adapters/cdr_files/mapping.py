@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from trunkline.adapters.cdr_files.lines import check_length
 from trunkline.bss.usage.contracts import IdentifierKind, Refused, UsageEvent
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.period import zone
@@ -131,6 +132,7 @@ class CdrReader:
 
     def _line(self, text: str, number: int, header: str | None, places: Mapping[str, int]) -> CdrLine:
         try:
+            check_length(text)
             read: UsageEvent | Refused = self._event(_Cells(self._split(text), places))
         except Refused as refused:
             read = refused

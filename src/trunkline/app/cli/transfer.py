@@ -31,6 +31,7 @@ from trunkline.kernel.transfer import (
     format_of,
     import_records,
     read_rows,
+    unpacked,
 )
 
 _form = click.option(
@@ -107,7 +108,7 @@ def import_(name: str, file: Path, dry_run: bool, errors: Path | None, form: str
                 packed.seek(0)
                 text: IO[bytes] = packed
                 if file.name.endswith(".gz"):
-                    text = cast(IO[bytes], opened.enter_context(gzip.open(packed)))
+                    text = opened.enter_context(unpacked(packed))
                 task = bar.add_task(f"{file.name} ({resource.name})", total=octets, records=0)
 
                 async def tell(advance: Advance) -> None:

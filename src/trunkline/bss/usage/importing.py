@@ -1,13 +1,13 @@
 """Whole files: batch by batch, each a transaction, so that a killed import goes on when the file is fed again."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from itertools import islice
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from trunkline.bss.usage.contracts import Counts, File, ImportReport, Ingested, Outcome, RawInput
 from trunkline.bss.usage.mediation import ingest
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database
+from trunkline.kernel.errors import TrunklineError
 from trunkline.kernel.ids import new_id
 
 RECORDS_PER_TRANSACTION = 1_000
@@ -24,12 +24,31 @@ async def import_records(
 
     read      gives the records, lazily, for the batch with this id
     progress  is told after each transaction how many records it took
+
+    What the reading raises of our own errors is raised after what was read before it is stored; the batch is completed
+    then, since no more comes of this file. The mended file is another one: fed later, it brings what is new in it.
     """
     batch_id = await _open(database, file, context)
+    try:
+        report = await _take(database, file, batch_id, read(batch_id), context, progress)
+    except TrunklineError:
+        await _complete(database, batch_id, context)
+        raise
+    await _complete(database, batch_id, context)
+    return report
+
+
+async def _take(
+    database: Database,
+    file: File,
+    batch_id: str,
+    records: Iterable[RawInput],
+    context: Context,
+    progress: Callable[[int], Awaitable[None]] | None,
+) -> ImportReport:
     outcomes: Counter[tuple[Outcome, str | None]] = Counter()
     known = 0
-    records = iter(read(batch_id))
-    while part := list(islice(records, RECORDS_PER_TRANSACTION)):
+    for part in _parts(records):
         async with database.unit_of_work() as uow:
             results = await ingest(uow, part, context)
             new = [result for result in results if not result.known]
@@ -45,13 +64,6 @@ async def import_records(
         known += len(part) - len(new)
         if progress is not None:
             await progress(len(part))
-    async with database.unit_of_work() as uow:
-        await uow.execute(
-            "update usage.batch set state = 'completed', completed_at = $3 where tenant = $1 and id = $2",
-            context.tenant,
-            batch_id,
-            context.now,
-        )
     return ImportReport(
         batch_id=batch_id,
         name=file.name,
@@ -59,6 +71,33 @@ async def import_records(
         suspended_by_reason=_reasons(outcomes, Outcome.SUSPENDED),
         rejected_by_reason=_reasons(outcomes, Outcome.REJECTED),
     )
+
+
+def _parts(records: Iterable[RawInput]) -> Iterator[list[RawInput]]:
+    """The records a transaction's worth at a time; where the reading fails, those before it first."""
+    part: list[RawInput] = []
+    try:
+        for record in records:
+            part.append(record)
+            if len(part) == RECORDS_PER_TRANSACTION:
+                yield part
+                part = []
+    except TrunklineError:
+        if part:
+            yield part
+        raise
+    if part:
+        yield part
+
+
+async def _complete(database: Database, batch_id: str, context: Context) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.execute(
+            "update usage.batch set state = 'completed', completed_at = $3 where tenant = $1 and id = $2",
+            context.tenant,
+            batch_id,
+            context.now,
+        )
 
 
 async def _open(database: Database, file: File, context: Context) -> str:

@@ -5,6 +5,7 @@ from trunkline.kernel.transfer.exporting import columns_of, export_lines
 from trunkline.kernel.transfer.formats import FORMATS, format_of, read_rows
 from trunkline.kernel.transfer.importing import import_records
 from trunkline.kernel.transfer.tree import Difference, Problem, Stored, compare_tree, store_tree, write_tree
+from trunkline.kernel.transfer.unpacking import unpacked
 
 __all__ = [
     "FORMATS",
@@ -23,5 +24,6 @@ __all__ = [
     "import_records",
     "read_rows",
     "store_tree",
+    "unpacked",
     "write_tree",
 ]
