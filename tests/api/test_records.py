@@ -61,6 +61,28 @@ async def test_create_read_and_not_modified(client: httpx.AsyncClient) -> None:
     assert (await client.get(made.headers["location"], headers={"If-None-Match": '"2"'})).status_code == 200
 
 
+async def test_a_record_that_its_create_moved_is_answered_with_the_version_it_has(client: httpx.AsyncClient) -> None:
+    owner = {"@type": "PartyRef", "@referredType": "Individual", "id": (await person(client))["id"]}
+    related = {"@type": "RelatedPartyRefOrPartyRoleRef", "role": "owner", "partyOrPartyRole": owner}
+    cycle: dict[str, Any] = {"@type": "BillingCycleSpecification", "name": "Monthly", "timeZone": "Europe/Berlin"}
+    cycle |= {"dayOfMonth": 1, "currency": "EUR", "paymentDueDateOffset": 14, "seller": owner}
+    cycles = await client.post("/tmf-api/accountManagement/v5/billingCycleSpecification", json=cycle)
+    assert cycles.status_code == 201, cycles.text
+    monthly = {"@type": "BillingCycleSpecificationRef", "id": cycles.json()["id"]}
+    structure = {"@type": "BillStructure", "cycleSpecification": monthly}
+    sent = {"@type": "BillingAccount", "name": "Empty", "relatedParty": [related], "billStructure": structure}
+    account = (await client.post("/tmf-api/accountManagement/v5/billingAccount", json=sent)).json()
+    task = {
+        "@type": "CustomerBillOnDemand",
+        "billingAccount": {"@type": "BillingAccountRef", "id": account["id"]},
+    }
+    made = await client.post("/tmf-api/customerBillManagement/v5/customerBillOnDemand", json=task)
+    assert made.status_code == 201, made.text
+    assert (made.json()["state"], made.headers["etag"]) == ("rejected", '"2"')
+    read = await client.get(made.headers["location"])
+    assert (read.json(), read.headers["etag"]) == (made.json(), '"2"')
+
+
 async def test_an_id_with_odd_characters_is_reached_at_its_href(client: httpx.AsyncClient) -> None:
     for id_ in ("日本", "a b?c#d", "50%", "x;y,z=1", "it's"):
         made = await client.post(INDIVIDUALS, json={**PERSON, "id": id_})

@@ -250,6 +250,12 @@ class Resource(Generic[E]):
         errors, Unprocessable for unknown references, Conflict when the id is taken.
         Events: <Name>CreateEvent, then what `on_create` adds.
         """
+        return (await self.create_versioned(uow, document, context, required=required))[0]
+
+    async def create_versioned(
+        self, uow: UnitOfWork, document: Document, context: Context, *, required: tuple[str, ...] | None = None
+    ) -> tuple[Document, int]:
+        """As `create`, with the record's version: more than the first where what follows from the create changes it."""
         self._writable("create")
         document = self._identified(document)
         check_document(self.entity, document, self.info.required if required is None else required)
@@ -270,7 +276,10 @@ class Resource(Generic[E]):
             _publish(uow, announce(document, context))
         for function in self._after_create:
             await function(uow, document, context)
-        return await self.get(uow, document["id"], context) if self._after_create else document
+        if not self._after_create:
+            return document, 1
+        text, version = await self.get_text(uow, document["id"], context)
+        return decode(text), version
 
     def completed(self, sent: Document) -> Document:
         """A record of elsewhere as it would be stored here: identified, checked by itself, in its one form. Mandatory is

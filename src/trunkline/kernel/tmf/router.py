@@ -85,9 +85,11 @@ def _creator(mount: Mount) -> Callable[[Call], Any]:
         check_sent(sent, mount.required, mount.closed)
         with mount.telling():
             async with call.unit_of_work() as uow:
-                created = await resource.create(uow, mount.stored(sent), call.context, required=())
+                stored, context = mount.stored(sent), call.context
+                created, version = await resource.create_versioned(uow, stored, context, required=())
         shown = mount.shown(created)
-        return Reply(201, encode(select_fields(shown, fields)), headers={"Location": shown["href"], "ETag": '"1"'})
+        headers = {"Location": shown["href"], "ETag": f'"{version}"'}
+        return Reply(201, encode(select_fields(shown, fields)), headers=headers)
 
     return create
 
