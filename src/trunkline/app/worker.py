@@ -84,7 +84,7 @@ async def _what_is_due(database: Database, stop: asyncio.Event) -> None:
         try:
             async with database.unit_of_work() as uow:
                 now, wall = database.clock.now(), database.clock.wall()
-                await purge(uow, now)
+                await purge(uow, wall)
                 known = await tenants(uow)
                 for tenant in known:
                     context = installation_context(database, tenant)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from trunkline.kernel.context import Context
@@ -75,14 +76,18 @@ async def test_a_malformed_key_is_refused(database: Database, key: str) -> None:
     assert await effects(database) == []
 
 
-async def test_keys_are_forgotten_after_seven_days_of_the_installation(database: Database) -> None:
-    await command(database, "key-1", "a")
-    now = database.clock.now()
+async def test_keys_are_forgotten_after_seven_days_of_wall_time_wherever_the_clock_is(database: Database) -> None:
+    wall = database.clock.wall()
+    ahead = msgspec.structs.replace(context(database), now=wall + timedelta(days=31))
     async with database.unit_of_work() as uow:
-        assert await purge(uow, now + timedelta(days=6, hours=23)) == 0
+        assert await remember(uow, ahead, "moved", "test", b"hash") is None
+        await store_answer(uow, ahead, "moved", ANSWER)
+    await command(database, "key-1", "a")
+    async with database.unit_of_work() as uow:
+        assert await purge(uow, wall + timedelta(days=6, hours=23)) == 0
     assert await command(database, "key-1", "a") == ANSWER
     async with database.unit_of_work() as uow:
-        assert await purge(uow, now + timedelta(days=7, seconds=1)) == 1
+        assert await purge(uow, wall + timedelta(days=7, minutes=1)) == 2
     await command(database, "key-1", "b")
     assert await effects(database) == ["a", "b"]
 

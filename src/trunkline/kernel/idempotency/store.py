@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from trunkline.kernel.clock import Clock
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import ReadSession, UnitOfWork
 from trunkline.kernel.errors import Conflict, Invalid
@@ -72,7 +73,7 @@ async def remember(uow: UnitOfWork, context: Context, key: str, operation: str, 
     Raises Conflict (idempotencyKeyReused) when the key was used for another operation or input, Invalid for a bad key.
     """
     check_key(key)
-    if await uow.fetch_value(_TAKE, context.tenant, key, operation, hash_, context.now):
+    if await uow.fetch_value(_TAKE, context.tenant, key, operation, hash_, Clock.wall()):
         return None
     stored = await recall(uow, context, key, operation, hash_)
     # None: purged between the two statements, as good as never used
@@ -103,6 +104,7 @@ async def store_answer(uow: UnitOfWork, context: Context, key: str, answer: Stor
         raise RuntimeError("an answer is stored once, after the key was taken")
 
 
-async def purge(uow: UnitOfWork, now: datetime, *, keep: timedelta = KEPT_FOR, limit: int = 10_000) -> int:
-    """Forget up to `limit` keys older than `keep` by the installation's clock; returns how many."""
-    return await uow.execute(_PURGE, now - keep, limit)
+async def purge(uow: UnitOfWork, wall: datetime, *, keep: timedelta = KEPT_FOR, limit: int = 10_000) -> int:
+    """Forget up to `limit` keys older than `keep` at this wall time; returns how many. Not by the installation's clock:
+    whoever moves it by a month must not have commands repeated."""
+    return await uow.execute(_PURGE, wall - keep, limit)
