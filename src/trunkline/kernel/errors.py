@@ -152,3 +152,13 @@ class Unavailable(TrunklineError):
 
 def _listed(problems: Sequence[Invalid]) -> str:
     return f"{len(problems)} fields are wrong: " + "; ".join(f"{p.path}: {p.reason}" for p in problems)
+
+
+def as_data(error: Exception) -> dict[str, object]:
+    """An error as it is kept on a step or job and shown: code, reason, and what our own errors say beyond."""
+    if isinstance(error, TrunklineError):
+        more = {"message": error.message, "path": error.path, "hint": error.hint, "allowed": error.allowed}
+        return {"code": error.code, "reason": error.reason} | {k: v for k, v in more.items() if v is not None}
+    if isinstance(error, TimeoutError):
+        return {"code": "timedOut", "reason": "It took longer than it may."}
+    return {"code": "unexpected", "reason": f"{type(error).__name__}: {error}"[:2000]}

@@ -3,7 +3,7 @@
 Whole files and held records have their own modules (`importing`, `suspense`), given on here.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -55,9 +55,6 @@ __all__ = [
     "unbilled_totals",
     "usage_findings",
 ]
-
-IDLE_AFTER = timedelta(hours=24)
-"""An open session that was silent for so long is closed; most networks report every few minutes."""
 
 
 async def bind_identifier(uow: UnitOfWork, command: BindIdentifier, context: Context) -> Binding:

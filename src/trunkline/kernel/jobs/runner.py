@@ -9,7 +9,7 @@ import structlog
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, Record
 from trunkline.kernel.db.wakeup import Wakeup
-from trunkline.kernel.errors import TrunklineError, Unavailable
+from trunkline.kernel.errors import TrunklineError, Unavailable, as_data
 from trunkline.kernel.ids import new_id
 from trunkline.kernel.jobs.contracts import JobActions, JobCancelled, JobState
 from trunkline.kernel.jobs.run import LEASE, JobLost, JobRun
@@ -151,7 +151,7 @@ class JobRunner:
             if isinstance(error, Unavailable) and error.code == "databaseUnavailable":
                 raise
             _log.error("job_failed", job=run.id, kind=run.kind, error=repr(error), exc_info=True)
-            return await self._end(run, JobState.FAILED, error=_as_data(error))
+            return await self._end(run, JobState.FAILED, error=as_data(error))
         return await self._end(run, JobState.COMPLETED, result=text)
 
     async def _end(
@@ -199,10 +199,3 @@ class JobRunner:
             run = self._runs.get((row["tenant"], row["id"]))
             if run is not None and row["cancel_requested"]:
                 run.cancelled = True
-
-
-def _as_data(error: Exception) -> dict[str, Any]:
-    if isinstance(error, TrunklineError):
-        more = {"message": error.message, "path": error.path, "hint": error.hint}
-        return {"code": error.code, "reason": error.reason} | {k: v for k, v in more.items() if v is not None}
-    return {"code": "unexpected", "reason": f"{type(error).__name__}: {error}"[:2000]}

@@ -8,7 +8,7 @@ import structlog
 
 from trunkline.kernel.context import Context
 from trunkline.kernel.db import Database, UnitOfWork
-from trunkline.kernel.errors import TrunklineError, Unavailable
+from trunkline.kernel.errors import TrunklineError, Unavailable, as_data
 from trunkline.kernel.plans.actions import StepActions
 from trunkline.kernel.plans.cancelling import Ready
 from trunkline.kernel.plans.create import encode
@@ -117,16 +117,6 @@ class Execution:
 def _lost(step: Claimed) -> str:
     _log.warning("step_lease_lost", plan=step.run.plan_id, step=step.run.name, attempt=step.run.attempt)
     return "lost"
-
-
-def as_data(error: Exception) -> dict[str, object]:
-    """An error as it is kept on a step or job and shown: code, reason, and what our own errors say beyond."""
-    if isinstance(error, TrunklineError):
-        more = {"message": error.message, "path": error.path, "hint": error.hint, "allowed": error.allowed}
-        return {"code": error.code, "reason": error.reason} | {k: v for k, v in more.items() if v is not None}
-    if isinstance(error, TimeoutError):
-        return {"code": "timedOut", "reason": "It took longer than it may."}
-    return {"code": "unexpected", "reason": f"{type(error).__name__}: {error}"[:2000]}
 
 
 def unknown_action(name: str) -> TrunklineError:
