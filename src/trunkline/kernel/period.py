@@ -52,17 +52,3 @@ def day_start(day: date, time_zone: ZoneInfo) -> datetime:
     while start.astimezone(time_zone).date() < day:
         start += timedelta(minutes=15)
     return start
-
-
-def month_start(day: date) -> date:
-    return day.replace(day=1)
-
-
-def next_month(day: date) -> date:
-    """The first day of the following month."""
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
-
-
-def local_period(first: date, after_last: date, time_zone: ZoneInfo) -> Period:
-    """The instants of whole local days, `first` included, `after_last` excluded."""
-    return Period(day_start(first, time_zone), day_start(after_last, time_zone))

@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from trunkline.kernel.context import Context
-from trunkline.kernel.db import Database, UnitOfWork
+from trunkline.kernel.db import Database, ReadSession, UnitOfWork
 from trunkline.kernel.events.delivery import RetryPolicy
 from trunkline.kernel.events.event import Event, Handler, Subscription, event
 from trunkline.kernel.events.inbox import Consumers
+from trunkline.kernel.events.log import COLUMNS, from_row
 from trunkline.kernel.events.relay import Relay
 
 TENANT = "north"
@@ -110,3 +113,50 @@ async def eventually(what: Callable[[], Awaitable[bool]], seconds: float = 15) -
     async with asyncio.timeout(seconds):
         while not await what():  # noqa: ASYNC110 another process does it
             await asyncio.sleep(0.02)
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """An event and its place in the log. `seq` grows in the order of commits and may have gaps."""
+
+    seq: int
+    event: Event
+
+
+async def events_about(
+    session: ReadSession, tenant: str, resource: str, resource_id: str, limit: int = 1000
+) -> list[Event]:
+    """What happened to one object, in order."""
+    rows = await session.fetch(
+        f"""select {COLUMNS} from kernel.event_log e
+             where e.tenant = $1 and e.resource = $2 and e.resource_id = $3 order by e.seq limit $4""",
+        *(tenant, resource, resource_id, limit),
+    )
+    return [from_row(row) for row in rows]
+
+
+async def events_caused(session: ReadSession, tenant: str, correlation_id: str, limit: int = 1000) -> list[Event]:
+    """All that followed from one outside cause, in order."""
+    rows = await session.fetch(
+        f"select {COLUMNS} from kernel.event_log e where e.tenant = $1 and e.correlation_id = $2 order by e.seq limit $3",
+        *(tenant, correlation_id, limit),
+    )
+    return [from_row(row) for row in rows]
+
+
+async def events_after(
+    session: ReadSession, tenant: str, seq: int, types: Sequence[str] | None = None, limit: int = 1000
+) -> list[Logged]:
+    """The next events after `seq`, of the given types or of all. Who keeps the last `seq` and asks again misses none:
+    an event that commits late gets a later `seq`."""
+    if types is None:
+        rows = await session.fetch(
+            f"select {COLUMNS} from kernel.event_log e where e.tenant = $1 and e.seq > $2 order by e.seq limit $3",
+            *(tenant, seq, limit),
+        )
+    else:
+        rows = await session.fetch(
+            f"""select {COLUMNS} from kernel.event_log e
+                 where e.tenant = $1 and e.seq > $2 and e.type = any($4::text[]) order by e.seq limit $3""",
+            *(tenant, seq, limit, list(types)),
+        )
+    return [Logged(row["seq"], from_row(row)) for row in rows]

@@ -5,11 +5,22 @@ from decimal import Decimal
 
 import pytest
 
-from tests.domain.kernel_events.scene import TENANT, TYPE, context, happening, line, publish, subscribed
+from tests.domain.kernel_events.scene import (
+    TENANT,
+    TYPE,
+    context,
+    events_about,
+    events_after,
+    events_caused,
+    happening,
+    line,
+    publish,
+    subscribed,
+)
 from trunkline.kernel.db import Database
 from trunkline.kernel.errors import Invalid
 from trunkline.kernel.events.event import event
-from trunkline.kernel.events.log import events_about, events_after, events_caused, last_seq
+from trunkline.kernel.events.log import last_seq
 from trunkline.kernel.events.parked import backlog
 from trunkline.kernel.events.relay import Relay, Relayed
 from trunkline.kernel.events.relay_lock import hold_relay

@@ -27,6 +27,8 @@ from trunkline.kernel.tmf import Document, LifeCycle, Reference, Resource
 from trunkline.kernel.transfer.tmf_jobs import LIFE_CYCLE as JOB_LIFE_CYCLE
 from trunkline.kernel.transfer.tmf_jobs import TransferApi
 
+# Not the one of other catalogs (`SPECIFICATION_LIFE_CYCLE`): what is sold has been tested, and is launched again, not made
+# anew, once it was retired.
 LIFE_CYCLE = LifeCycle(
     attribute="lifecycleStatus",
     initial="In study",

@@ -93,11 +93,6 @@ def json_schemas(types: Sequence[Any]) -> tuple[dict[Any, dict[str, Any]], dict[
     return {type_: _plain(root) for type_, root in zip(types, roots, strict=True)}, _plain(components)
 
 
-def json_schema(entity: type[msgspec.Struct]) -> dict[str, Any]:
-    """JSON Schemas by name: the entity's and those that it refers to."""
-    return json_schemas([entity])[1]
-
-
 def _plain(schema: Any) -> Any:
     """Decimals are JSON numbers here, where msgspec would describe its default, text; empty `required` lists go."""
     if isinstance(schema, dict):
