@@ -18,7 +18,6 @@ from tests.domain.kernel_events.scene import (
     subscribed,
 )
 from trunkline.kernel.db import Database
-from trunkline.kernel.errors import Invalid
 from trunkline.kernel.events.event import event
 from trunkline.kernel.events.log import last_seq
 from trunkline.kernel.events.parked import backlog
@@ -122,10 +121,3 @@ async def test_the_payload_comes_back_exactly(database: Database) -> None:
     await Relay(database, []).move()
     async with database.read() as session:
         assert (await events_about(session, TENANT, "usage", "U"))[0].payload == payload
-
-
-async def test_pages_of_the_log_are_bounded(database: Database) -> None:
-    async with database.read() as session:
-        with pytest.raises(Invalid) as refused:
-            await events_after(session, TENANT, 0, limit=1001)
-    assert refused.value.code == "limitOutOfRange"
