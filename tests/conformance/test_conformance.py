@@ -27,7 +27,7 @@ def outcomes(running: Installation, contracts: Path, *apis: str) -> list[Outcome
     return check(running.url, key, contracts, apis).outcomes
 
 
-@pytest.mark.parametrize("api", ["TMF620v5", "TMF632v4"])
+@pytest.mark.parametrize("api", ["TMF620v5", pytest.param("TMF632v4", marks=pytest.mark.long)])
 def test_an_api_does_as_its_contract_says(running: Installation, contracts: Path, api: str) -> None:
     found = outcomes(running, contracts, api)
     assert sum(outcome.verdict == "passed" for outcome in found) > 90

@@ -63,6 +63,7 @@ def test_S1_on_the_laboratory_comes_to_the_figures_of_its_fixture(network: Home,
     assert figures["session_address"].startswith("100.64.1.")
 
 
+@pytest.mark.long
 def test_S1_on_the_laboratory_notices_a_record_that_counts_twice(network: Home, tmp_path: Path) -> None:
     mutant = FIXTURE.with_mutant("double_feeding")
     with installation_beside(network, START) as installation:
