@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.support.installation import Installation
+from trunkline.bss.account.resources import billing_accounts
 from trunkline.kernel.web.body import SIZE_MAX
 
 INDIVIDUALS = "/tmf-api/partyManagement/v5/individual"
@@ -375,3 +376,41 @@ async def test_what_a_domain_cannot_use_is_refused_when_it_is_changed_too(client
     assert made.status_code == 201, made.text
     answer = await client.patch(made.headers["location"], json={"quarantine": {"amount": -1, "units": "days"}})
     assert refused(answer, 422, "invalidQuarantine")["path"] == "$.quarantine"
+
+
+@pytest.mark.parametrize("generation", [4, 5])
+async def test_what_an_order_is_worked_by_is_settled_and_an_order_in_work_stays(
+    at: Installation, client: httpx.AsyncClient, generation: int
+) -> None:
+    account = {"id": "account-1", "@type": "BillingAccount", "name": "a"}
+    async with at.database.unit_of_work() as uow:
+        await billing_accounts.create(uow, account, at.context, required=())
+    path = f"/tmf-api/productOrderingManagement/v{generation}/productOrder"
+    item = {"id": "1", "@type": "ProductOrderItem", "action": "noChange"}
+    wanted = {"@type": "ProductOrder", "billingAccount": {"id": "account-1", "@type": "BillingAccountRef"}}
+    order = (await client.post(path, json={**wanted, "productOrderItem": [item]})).json()
+    one = f"{path}/{order['id']}"
+    assert (await client.patch(one, json={"description": "for the shop"})).status_code == 200
+    for patch in (
+        {"productOrderItem": [{**item, "id": "2"}]},
+        {"billingAccount": None},
+        {"relatedParty": [{"@type": "RelatedPartyRefOrPartyRoleRef", "role": "x"}]},
+        {"completionDate": "2020-01-01T00:00:00.000Z"},
+    ):
+        refused = await client.patch(one, json=patch)
+        assert (refused.status_code, refused.json()["code"]) == (409, "settled"), patch
+    refused = await client.delete(one)
+    assert (refused.status_code, refused.json()["code"]) == (409, "notDeletable")
+    odd = await client.post(path, json={**wanted, "productOrderItem": [{**item, "action": "foo"}]})
+    assert (odd.status_code, odd.json()["code"]) == (400, "unknownValue")
+
+
+async def test_one_is_not_true(client: httpx.AsyncClient) -> None:
+    path = "/tmf-api/partyManagement/v5/individual"
+    person = {"@type": "Individual", "familyName": "Line", "givenName": "Ada", "n": 1, "list": [0, {"a": 1}]}
+    one = f"{path}/{(await client.post(path, json=person)).json()['id']}"
+    for patch in ({"n": True}, {"list": [False, {"a": 1}]}, {"list": [False, {"a": True}]}, {"n": 1}):
+        changed = (await client.patch(one, json=patch)).json()
+        name = next(iter(patch))
+        assert str(changed[name]) == str(patch[name])
+        assert str((await client.get(one)).json()[name]) == str(patch[name])

@@ -251,3 +251,21 @@ async def test_prices_come_back_to_the_cent(database: Database, context: Context
     async with database.read() as session:
         text, _ = await product_offering_prices.get_text(session, created["id"], context)
     assert '"value": 40.10' in text
+
+
+async def test_versions_and_what_is_told_of_them_follow_in_time_though_the_later_writer_began_earlier(
+    database: Database, context: Context
+) -> None:
+    created = await person(database, context)
+    for seconds, title in ((9, "second"), (3, "first to begin")):
+        async with database.unit_of_work() as uow:
+            await individuals.patch(uow, created["id"], {"title": title}, later(context, seconds=seconds))
+    async with database.read() as session:
+        told = await session.fetch(
+            "select version, occurred_at from kernel.outbox where tenant = $1 order by version", context.tenant
+        )
+        kept = await session.fetch(
+            "select version, recorded_at from kernel.audit where tenant = $1 order by version", context.tenant
+        )
+    assert [row["occurred_at"] - START for row in told] == [timedelta(seconds=n) for n in (0, 9, 9)]
+    assert [row["recorded_at"] - START for row in kept] == [timedelta(seconds=n) for n in (0, 9, 9)]

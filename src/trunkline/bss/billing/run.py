@@ -21,6 +21,7 @@ from trunkline.kernel.web.database_fault import DATABASE_AWAY, database_refusal
 Progress = Callable[[int, int | None], Awaitable[None]]
 """Is told how many accounts are done, and of how many where that is known."""
 
+FIRST_YEAR = 2000
 _PAGE = 500
 
 
@@ -29,6 +30,8 @@ async def check_run(session: ReadSession, command: RunBills, context: Context) -
     NotFound for an unknown cycle."""
     if command.account_ids is not None and not command.account_ids:
         raise Invalid("noAccounts", "Name at least one account, or leave the list out.", path="$.accountIds")
+    if command.cut_off_date.year < FIRST_YEAR:
+        raise Invalid("cutOffTooEarly", f"No bill is of a day before {FIRST_YEAR}.", path="$.cutOffDate")
     cycles = await _cycles(session, command, context)
     for cycle in cycles:
         if command.cut_off_date > local_date(context.now, cycle_of(cycle).zone):

@@ -9,6 +9,7 @@ from trunkline.kernel.tmf import Document
 
 ITEMS_MAX = 100
 MESSAGES_MAX = 20
+ACTIONS = ("add", "modify", "delete", "noChange")
 ENDED = frozenset({"completed", "cancelled", "failed", "rejected", "partial"})
 
 
@@ -27,6 +28,15 @@ def item_problems(order: Document) -> list[Invalid]:
         if item.get("action") == "add" and "productOffering" not in item:
             problems.append(
                 Invalid("missingAttribute", "An item that adds names its offering.", path=f"{place}.productOffering")
+            )
+        if item.get("action") not in ACTIONS:
+            problems.append(
+                Invalid(
+                    "unknownValue",
+                    f"{str(item.get('action'))[:60]!r} is no action of an item.",
+                    path=f"{place}.action",
+                    allowed=ACTIONS,
+                )
             )
         if item.get("action") in ("modify", "delete"):
             problems.append(

@@ -48,6 +48,11 @@ LIFE_CYCLE = LifeCycle(
         "pendingCancellation": {"cancelled", "failed"},
     },
     by_hand={"draft": {"acknowledged", "cancelled"}},
+    settled={
+        *("productOrderItem", "orderTotalPrice", "billingAccount", "relatedParty"),
+        *("creationDate", "completionDate", "cancellationDate"),
+    },
+    deletable={"draft", "rejected", "cancelled", "failed"},
 )
 
 product_orders = Resource(

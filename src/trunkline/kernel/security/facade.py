@@ -156,10 +156,14 @@ async def create_key(uow: UnitOfWork, request: NewKey, context: Context) -> Crea
 
 
 async def revoke_key(uow: UnitOfWork, id_: str, context: Context) -> None:
-    """Revoke a key: it stops at once in every process. Revoking twice changes nothing. Raises NotFound."""
+    """Revoke a key: it stops at once in every process. Revoking twice changes nothing. Raises NotFound, Forbidden for the
+    key of a principal that holds more than the actor does."""
     row = await store.key(uow, context.tenant, id_)
     if row is None:
         raise _unknown("key", id_)
+    owner = await store.lock_principal(uow, context.tenant, row["principal_id"])
+    if owner is not None:
+        await _may_give(uow, owner["roles"], context)
     revoked = await uow.execute(
         "update kernel.api_key set revoked_at = $3 where tenant = $1 and id = $2 and revoked_at is null",
         context.tenant,

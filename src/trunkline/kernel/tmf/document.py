@@ -100,8 +100,19 @@ def json_patch(target: Document, operations: Any) -> Document:
 
 def difference(before: Document, after: Document) -> tuple[Document, Document]:
     """The first-level attributes that differ, as they were and as they are."""
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    changed = [key for key in {**before, **after} if not same(before.get(key), after.get(key))]
     return ({k: before[k] for k in changed if k in before}, {k: after[k] for k in changed if k in after})
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal as JSON: 1 is not true, as it is to Python."""
+    if one != other or isinstance(one, bool) != isinstance(other, bool):
+        return False
+    if isinstance(one, dict):
+        return all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return all(map(same, one, other))
+    return True
 
 
 def select_fields(document: Document, fields: tuple[str, ...] | None) -> Document:

@@ -15,6 +15,8 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
     attribute  the document's attribute that holds the state
     entry      further states in which a resource may be created (an import, an inventory taken over)
     by_hand    the moves a client may ask for by PATCH, where the rest follow from work that is done; None: all
+    settled    attributes that work goes by: a client does not change them once the record is there
+    deletable  states in which a record may be deleted; None: all
     """
 
     initial: str
@@ -22,6 +24,8 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
     attribute: str = "state"
     entry: Set[str] = frozenset()
     by_hand: Mapping[str, Set[str]] | None = None
+    settled: Set[str] = frozenset()
+    deletable: Set[str] | None = None
 
     @property
     def states(self) -> frozenset[str]:
@@ -63,6 +67,30 @@ class LifeCycle(msgspec.Struct, frozen=True, kw_only=True):
                 path=path,
                 allowed=allowed,
             )
+
+    def check_deletable(self, resource: str, id_: str, state: str) -> None:
+        """Raise Conflict where a record in this state must stay."""
+        if self.deletable is not None and state not in self.deletable:
+            raise Conflict(
+                "notDeletable",
+                f"A {resource} that is {state} cannot be deleted.",
+                message=f"What was done for {resource} {id_} goes by it. Nothing was deleted.",
+                path=f"$.{self.attribute}",
+                allowed=sorted(self.deletable),
+            )
+
+    def check_edit(self, resource: str, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+        """Raise Conflict for what a client may not change by hand: settled attributes, moves that follow from work."""
+        changed = sorted(name for name in self.settled if before.get(name) != after.get(name))
+        if changed:
+            raise Conflict(
+                "settled",
+                f"{changed[0]} of a {resource} is settled when it is created.",
+                message="What is done for it goes by that. Nothing was changed; cancel it and create another.",
+                path=f"$.{changed[0]}",
+            )
+        if isinstance(state := after.get(self.attribute), str):
+            self.check_by_hand(resource, str(before.get(self.attribute)), state)
 
     def check_by_hand(self, resource: str, before: str, after: str) -> None:
         """Raise Conflict for a move that the product makes, not a client. Call it for moves that the table allows."""

@@ -92,8 +92,10 @@ class Recorder:
     ) -> None:
         """Write the next version and keep the one before; `old` and `new` hold the attributes that differ."""
         version, state = stored.version + 1, self._state_attribute
+        # of two changes at once the one that waited began earlier: its instant is that of its version
+        context = msgspec.structs.replace(context, now=stored.ends_at(context))
         self._keep(uow, stored, context)
-        self._put(uow, self._sql.update, after, version, stored.ends_at(context), context)
+        self._put(uow, self._sql.update, after, version, context.now, context)
         moved = state is not None and stored.document.get(state) != after.get(state)
         kinds = ["StateChange"] if moved else []
         rest = set(old) | set(new) - {"lastUpdate"}
@@ -105,6 +107,7 @@ class Recorder:
         """Remove the row; the version stays in the history."""
         document, version = stored.document, stored.version
         id_ = document["id"]
+        context = msgspec.structs.replace(context, now=stored.ends_at(context))
         self._keep(uow, stored, context)
         uow.write(Write(sql=self._sql.delete, args=(context.tenant, id_, version), missing=lambda: self.not_found(id_)))
         self._tell(uow, "delete", document, version, context, ["Delete"], before=document, after=None)

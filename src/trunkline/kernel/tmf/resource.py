@@ -370,6 +370,9 @@ class Resource(Generic[E]):
         self._writable("delete")
         stored = await self._recorder.locked(uow, id_, context, to_delete=True)
         self._check_version(stored, if_match)
+        if self.life_cycle:
+            state = str(stored.document.get(self.life_cycle.attribute))
+            self.life_cycle.check_deletable(self.name, id_, state)
         await check_unreferenced(uow, self, id_, context)
         for function in self._before_delete:
             await function(uow, id_, context)

@@ -156,8 +156,8 @@ def _patcher(mount: Mount) -> Callable[[Call], Any]:
 
     cycle = resource.life_cycle
 
-    def guard(before: Document, after: Document) -> None:
-        before, after = mount.shown(before), mount.shown(after)
+    def guard(stored: Document, edited: Document) -> None:
+        before, after = mount.shown(stored), mount.shown(edited)
         problems = [
             Invalid("notPatchable", f"{name} cannot be changed.", path=f"$.{name}")
             for name in fixed
@@ -167,8 +167,8 @@ def _patcher(mount: Mount) -> Callable[[Call], Any]:
         problems += unknown_values(changed, mount.closed)
         if problems:
             raise Invalid.all_of(problems)
-        if cycle and isinstance(state := after.get(cycle.attribute), str):
-            cycle.check_by_hand(resource.name, str(before.get(cycle.attribute)), state)
+        if cycle:
+            cycle.check_edit(resource.name, stored, edited)
 
     async def patch(call: Call) -> Reply:
         edit = mount.edit(_edit(call))

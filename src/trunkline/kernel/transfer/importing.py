@@ -252,9 +252,8 @@ class _Run:
             counts["created"] += len(new)
 
     def _guard(self, before: Document, after: Document) -> None:
-        cycle = self._resource.life_cycle
-        if cycle and isinstance(state := after.get(cycle.attribute), str):
-            cycle.check_by_hand(self._resource.name, str(before.get(cycle.attribute)), state)
+        if self._resource.life_cycle:
+            self._resource.life_cycle.check_edit(self._resource.name, before, after)
 
     def _wait(self, ready: _Ready, error: TrunklineError) -> None:
         if error.code == "unknownReference" and len(self._waiting) < WAITING_MAX:

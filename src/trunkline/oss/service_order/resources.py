@@ -23,6 +23,8 @@ service_orders = Resource(
             "pendingCancellation": {"cancelled", "failed"},
         },
         by_hand={},
+        settled={"serviceOrderItem", "completionDate", "cancellationDate"},
+        deletable={"rejected", "completed", "failed", "partial", "cancelled"},
     ),
     hot=("orderDate",),
     index=("serviceOrderItem.service.serviceSpecification.id",),
